@@ -1,0 +1,1 @@
+"""Scores very many job listings against candidate profiles with language models, in daily Dagster partitions."""
