@@ -1,0 +1,94 @@
+"""What a provider charges for tokens, in integer nano-USD.
+
+What belongs here: looking a price up (`genai-prices`: offline, dated, exact) and multiplying once per usage row. What
+does not: limits and sums (`spend/`). An unknown price raises; it is never zero.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+from typing import Any, Literal
+
+from genai_prices import Usage, calc_price
+
+Lane = Literal["batch", "realtime"]
+
+NANO = Decimal(1_000_000_000)
+_MILLION = 1_000_000
+
+
+class UnknownPriceError(LookupError):
+    """No price is known for a model; nothing may be bought from it until one is."""
+
+
+@dataclass(frozen=True)
+class TokenUsage:
+    """Tokens of one answer. `prompt` includes `cached`; `completion` includes `reasoning`."""
+
+    prompt: int
+    completion: int
+    cached: int = 0
+    reasoning: int = 0
+
+    @classmethod
+    def from_body(cls, usage: Mapping[str, Any]) -> "TokenUsage":
+        """Read the `usage` block of a chat completion; the details may be null or absent.
+
+        Raises:
+            KeyError, TypeError, ValueError: where the totals themselves are missing or no integers.
+        """
+        prompt_details = usage.get("prompt_tokens_details") or {}
+        completion_details = usage.get("completion_tokens_details") or {}
+        return cls(
+            prompt=int(usage["prompt_tokens"]),
+            completion=int(usage["completion_tokens"]),
+            cached=int(prompt_details.get("cached_tokens") or 0),
+            reasoning=int(completion_details.get("reasoning_tokens") or 0),
+        )
+
+
+def cost_nano_usd(usage: TokenUsage, *, provider: str, model: str, lane: Lane, at: datetime) -> int:
+    """Return what `usage` costs, in nano-USD, rounded half-even once.
+
+    Args:
+        usage: the tokens.
+        provider: the provider's id in the price list, e.g. `openai`.
+        model: the model's id as requested.
+        lane: batch prices or those of direct calls.
+        at: when it was bought; prices are dated, some by time of day.
+
+    Raises:
+        UnknownPriceError: if the list has no price for the model.
+    """
+    return _cost(usage, provider, model, lane, at.replace(minute=0, second=0, microsecond=0))
+
+
+@lru_cache(maxsize=65_536)
+def _cost(usage: TokenUsage, provider: str, model: str, lane: Lane, hour: datetime) -> int:
+    tokens = Usage(input_tokens=usage.prompt, cache_read_tokens=usage.cached, output_tokens=usage.completion)
+    context = {"processing": "batch"} if lane == "batch" else None
+    try:
+        price = calc_price(
+            tokens, model, provider_id=provider, genai_request_timestamp=hour, price_context=context
+        ).total_price
+    except LookupError as e:
+        raise UnknownPriceError(
+            f"no {lane} price is known for model {model!r} of provider {provider!r}: "
+            "choose a model with a known price in tiers.yaml"
+        ) from e
+    return int((price * NANO).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+
+
+def usd(nano: int) -> Decimal:
+    """Return nano-USD as USD, exactly."""
+    return Decimal(nano) / NANO
+
+
+def usd_text(nano: int) -> str:
+    """Return nano-USD as people read it: `$0.0042`, `$12.30`, `$0`."""
+    amount = usd(nano)
+    if amount == 0:
+        return "$0"
+    return f"${amount:,.2f}" if abs(amount) >= 1 else f"${amount:.4f}" if abs(nano) >= _MILLION else f"${amount:.6f}"
