@@ -1,0 +1,1 @@
+"""Which model scores a request: tiers, and the features that choose one."""
