@@ -1,0 +1,137 @@
+"""Submitting: a sealed plan becomes a file and a batch at the provider, once.
+
+What belongs here: upload, create, and what to do when a reply was lost or a process died in between. What does not:
+choosing what to send (`plan.py`). The API has no idempotency key, so the plan's id travels in the batch's metadata: who
+finds a plan in `creating` lists the provider's batches and adopts the one that bears it, and creates again only when
+the list has had time to show it and does not.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from scoring_pipeline.batches.model import batches_in, move
+from scoring_pipeline.batches.plan import Workbench, file_is_ready, void
+from scoring_pipeline.llm.batch_client import BatchClient, Providers, RemoteBatch
+from scoring_pipeline.llm.errors import PermanentProviderError, StopProviderError, TransientProviderError
+from scoring_pipeline.storage.port import Document
+from scoring_pipeline.values import from_utc_text, utc_text
+
+METADATA_DEPLOYMENT = "scoring_pipeline"
+METADATA_PLAN = "plan"
+
+_CLOCK_SKEW_SECONDS = 3600
+
+
+@dataclass
+class Submission:
+    """What a submitting pass did with the day's unsent batches."""
+
+    created: list[str] = field(default_factory=list)
+    adopted: list[str] = field(default_factory=list)
+    voided: list[str] = field(default_factory=list)
+    in_doubt: list[str] = field(default_factory=list)
+    stopped: str | None = None
+
+
+def submit_partition(bench: Workbench, providers: Providers) -> Submission:
+    """Send the day's sealed plans, the oldest first.
+
+    A stop (quota, billing, authentication) or a provider that is away ends the pass; what was not sent stays planned.
+
+    Raises:
+        PermanentProviderError: if the provider refuses a file or batch as such; that plan is voided.
+    """
+    result = Submission()
+    adopt_in_doubt(bench, providers, result)
+    for batch in list(batches_in(bench.store, bench.partition, ("planned", "uploaded"))):
+        try:
+            _send(bench, providers.batch(batch["provider"]), batch, result)
+        except (StopProviderError, TransientProviderError) as e:
+            result.stopped = str(e)
+            return result
+    return result
+
+
+def adopt_in_doubt(bench: Workbench, providers: Providers, result: Submission) -> None:
+    """Find out about batches whose creation was under way when a process died or a reply was lost."""
+    for batch in list(batches_in(bench.store, bench.partition, ("creating",))):
+        client = providers.batch(batch["provider"])
+        started = from_utc_text(batch["create_started_at"])
+        mine = _bearing_plan(client, batch, int(started.timestamp()) - _CLOCK_SKEW_SECONDS)
+        bench.lease.check()
+        if mine:
+            _created(bench, batch, mine[0])
+            result.adopted.append(batch["_id"])
+            for younger in mine[1:]:
+                client.cancel(younger.id)
+            continue
+        lag = timedelta(seconds=client.provider.list_lag_seconds)
+        if bench.settings.clock.now() - started > lag:
+            move(bench.store, batch, "uploaded", {})
+        else:
+            result.in_doubt.append(batch["_id"])
+
+
+def _bearing_plan(client: BatchClient, batch: Document, not_before: int) -> list[RemoteBatch]:
+    found = [
+        remote
+        for remote in client.recent(not_before=not_before)
+        if (remote.metadata or {}).get(METADATA_PLAN) == batch["_id"]
+        and (remote.metadata or {}).get(METADATA_DEPLOYMENT) == batch["deployment"]
+    ]
+    return sorted(found, key=lambda remote: (remote.created_at, remote.id))
+
+
+def _send(bench: Workbench, client: BatchClient, batch: Document, result: Submission) -> None:
+    if batch["status"] == "planned":
+        if not file_is_ready(bench, batch):
+            void(bench, batch, reason="the file rendered again is not the one that was sealed")
+            result.voided.append(batch["_id"])
+            return
+        bench.lease.check()
+        file_id = client.upload(bench.spool(batch))
+        batch = move(bench.store, batch, "uploaded", {"input_file_id": file_id, "uploaded_at": _now(bench)})
+    batch = move(bench.store, batch, "creating", {"create_started_at": _now(bench)})
+    bench.lease.check(left=timedelta(seconds=client.timeout_seconds))
+    try:
+        remote = client.create(
+            batch["input_file_id"],
+            {METADATA_DEPLOYMENT: batch["deployment"], METADATA_PLAN: batch["_id"]},
+        )
+    except TransientProviderError:
+        result.in_doubt.append(batch["_id"])
+        return
+    except StopProviderError:
+        move(bench.store, batch, "uploaded", {})
+        raise
+    except PermanentProviderError as e:
+        void(bench, move(bench.store, batch, "uploaded", {}), reason=str(e))
+        raise
+    _created(bench, batch, remote)
+    result.created.append(batch["_id"])
+
+
+def _created(bench: Workbench, batch: Document, remote: RemoteBatch) -> None:
+    move(
+        bench.store,
+        batch,
+        remote.status,
+        {"provider_batch_id": remote.id, "submitted_at": _now(bench), **remote_fields(remote)},
+    )
+    bench.spool(batch).unlink(missing_ok=True)
+
+
+def remote_fields(remote: RemoteBatch) -> Document:
+    """Return what is kept of the provider's own description of a batch."""
+    return {
+        "provider_status": remote.status,
+        "output_file_id": remote.output_file_id or None,
+        "error_file_id": remote.error_file_id or None,
+        "request_counts": remote.request_counts,
+        "usage": remote.usage,
+        "provider_errors": remote.errors,
+    }
+
+
+def _now(bench: Workbench) -> str:
+    return utc_text(bench.settings.clock.now())

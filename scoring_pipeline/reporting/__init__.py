@@ -1,0 +1,1 @@
+"""What people look at: serving rows, the figures of a day, exports."""
