@@ -1,0 +1,1 @@
+"""How each provider writes a listing down: one module a provider, `board(employer, postings)` gives a response body."""
