@@ -1,0 +1,1 @@
+"""Raw listings: one asset per applicant tracking system."""

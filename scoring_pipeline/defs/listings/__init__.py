@@ -1,0 +1,1 @@
+"""Normalized listings and candidate profiles."""

@@ -1,0 +1,1 @@
+"""Scored listings and the daily report."""

@@ -1,0 +1,1 @@
+"""Work set, batch jobs, and the sensor that sees them through."""
