@@ -37,14 +37,14 @@ class Rendered:
 def rendered(
     store: DocumentStore, batch: Document, rubric: Rubric, attempts: Iterable[Document]
 ) -> Iterator[list[Rendered]]:
-    """Yield a batch's lines in the order of its attempts, some hundred at a time.
+    """Yield a batch's lines in the order of its attempts, a page at a time.
 
     Raises:
         RubricChangedError: if the batch was planned with another rubric.
     """
     if batch["rubric"] != rubric.digest:
         raise RubricChangedError(f"batch {batch['_id']} was planned with another rubric than this version's")
-    for page in chunked(attempts, LINES_PER_TRANSCRIPT):
+    for page in chunked(attempts, PAGE):
         views = store.get_many("views", sorted({a[name] for a in page for name in ("listing_view", "profile_view")}))
         lines = []
         for attempt in page:
@@ -101,19 +101,17 @@ class TranscriptWriter:
         self._lines: list[bytes] = []
 
     def add(self, lines: Sequence[bytes]) -> None:
-        """Keep lines; whole documents are written as they fill."""
+        """Keep lines; whole documents are written as they fill, several at once."""
         self._lines += lines
-        while len(self._lines) >= LINES_PER_TRANSCRIPT:
-            self._write(self._lines[:LINES_PER_TRANSCRIPT])
-            self._lines = self._lines[LINES_PER_TRANSCRIPT:]
+        if len(self._lines) >= PAGE:
+            self.close()
 
     def close(self) -> None:
         """Write what is left."""
-        if self._lines:
-            self._write(self._lines)
-            self._lines = []
+        self._store.upsert("transcripts", [self._document(part) for part in chunked(self._lines, LINES_PER_TRANSCRIPT)])
+        self._lines = []
 
-    def _write(self, lines: Sequence[bytes]) -> None:
+    def _document(self, lines: Sequence[bytes]) -> Document:
         packed = zlib.compress(b"\n".join(line.rstrip(b"\n") for line in lines), 1)
         document: Document = {
             "_id": f"{self._prefix}/{self._chunk:06d}",
@@ -121,8 +119,8 @@ class TranscriptWriter:
             "created_at": self._created_at,
             "lines": base64.b64encode(packed).decode(),
         }
-        self._store.upsert("transcripts", [document])
         self._chunk += 1
+        return document
 
 
 def transcript_lines(document: Document) -> list[bytes]:

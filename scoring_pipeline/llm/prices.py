@@ -16,6 +16,8 @@ from genai_prices import Usage, calc_price
 Lane = Literal["batch", "realtime"]
 
 NANO = Decimal(1_000_000_000)
+# Some models charge more beyond 200,000 prompt tokens or so; up to here every price is linear in tokens.
+LINEAR_UP_TO = 100_000
 _MILLION = 1_000_000
 
 
@@ -62,15 +64,29 @@ def cost_nano_usd(usage: TokenUsage, *, provider: str, model: str, lane: Lane, a
     Raises:
         UnknownPriceError: if the list has no price for the model.
     """
-    return _cost(usage, provider, model, lane, at.replace(minute=0, second=0, microsecond=0))
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    if usage.prompt > LINEAR_UP_TO:
+        cost = _listed_price(usage, provider, model, lane, hour)
+    else:
+        prompt, cached, completion = _per_token(provider, model, lane, hour)
+        cost = prompt * (usage.prompt - usage.cached) + cached * usage.cached + completion * usage.completion
+    return int((cost * NANO).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
 
 
-@lru_cache(maxsize=65_536)
-def _cost(usage: TokenUsage, provider: str, model: str, lane: Lane, hour: datetime) -> int:
+@lru_cache(maxsize=1024)
+def _per_token(provider: str, model: str, lane: Lane, hour: datetime) -> tuple[Decimal, Decimal, Decimal]:
+    """Return USD for one prompt, one cached and one completion token, below the surcharges for very long prompts."""
+    many = 1000
+    used = (TokenUsage(many, 0), TokenUsage(many, 0, cached=many), TokenUsage(0, many))
+    prompt, cached, completion = (_listed_price(usage, provider, model, lane, hour) / many for usage in used)
+    return prompt, cached, completion
+
+
+def _listed_price(usage: TokenUsage, provider: str, model: str, lane: Lane, hour: datetime) -> Decimal:
     tokens = Usage(input_tokens=usage.prompt, cache_read_tokens=usage.cached, output_tokens=usage.completion)
     context = {"processing": "batch"} if lane == "batch" else None
     try:
-        price = calc_price(
+        price: Decimal = calc_price(
             tokens, model, provider_id=provider, genai_request_timestamp=hour, price_context=context
         ).total_price
     except LookupError as e:
@@ -78,7 +94,7 @@ def _cost(usage: TokenUsage, provider: str, model: str, lane: Lane, hour: dateti
             f"no {lane} price is known for model {model!r} of provider {provider!r}: "
             "choose a model with a known price in tiers.yaml"
         ) from e
-    return int((price * NANO).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+    return price
 
 
 def usd(nano: int) -> Decimal:

@@ -23,12 +23,13 @@ def end_of(item: Document, request: Document) -> str | None:
 def settle_items(store: DocumentStore, items: Sequence[Document], *, now: datetime) -> int:
     """End those of the waiting items whose request has ended; return how many were."""
     requests = store.get_many("requests", sorted({item["request_key"] for item in items}))
+    ended_at = utc_text(now)
     moves = []
     for item in items:
         status = end_of(item, requests[item["request_key"]])
         if status:
             expect = {"status": "waiting", "request_key": item["request_key"]}
-            moves.append(Move(item["_id"], expect, {"status": status, "ended_at": utc_text(now)}))
+            moves.append(Move(item["_id"], expect, {"status": status, "ended_at": ended_at}))
     return len(store.compare_and_set_many("work_items", moves))
 
 

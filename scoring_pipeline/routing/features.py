@@ -4,8 +4,6 @@ What belongs here: the features and the rule; both are stored with every request
 does not: tiers themselves (`tiers.py`).
 """
 
-import re
-
 from scoring_pipeline.listings.model import Frozen, Listing, Seniority
 from scoring_pipeline.routing.tiers import Tiers
 
@@ -13,7 +11,6 @@ SHORT_WORDS = 500
 DEFINED_SKILLS = 3
 
 _EXECUTIVE: frozenset[Seniority | None] = frozenset({"executive"})
-_WORD = re.compile(r"\w+")
 
 
 class Features(Frozen):
@@ -43,7 +40,7 @@ class Route(Frozen):
 def features_of(listing: Listing) -> Features:
     """Return the features of a listing."""
     return Features(
-        words=sum(1 for _ in _WORD.finditer(listing.description)),
+        words=len(listing.description.split()),
         required_skills=len(listing.skills_required),
         list_items=listing.description.count("\n- ") + listing.description.startswith("- "),
         seniority=listing.seniority,
