@@ -31,6 +31,7 @@ class DayFacts:
 
     `waiting_on` holds the statuses of the requests that the day's items wait on, sampled, and only where nothing of the
     day's own is under way.
+    `halted` is the provider's refusal, while submission rests because of one that a person must act on.
     """
 
     partition: str
@@ -43,6 +44,7 @@ class DayFacts:
     waiting_on: frozenset[str]
     held: bool
     paused: bool
+    halted: str | None = None
 
 
 def decide(day: DayFacts) -> Action:  # noqa: PLR0911 - one line a rule, in order
@@ -71,6 +73,7 @@ def decide(day: DayFacts) -> Action:  # noqa: PLR0911 - one line a rule, in orde
 def read_day(store: DocumentStore, partition: str, clock: Clock) -> DayFacts:
     """Read the facts about one day, each by an index."""
     day = store.get("partitions", partition)
+    paused = bool(day and day.get("retry_at") and from_utc_text(day["retry_at"]) > clock.now())
     counts = store.group_count("batches", "status", {"partition": partition})
     pending = store.exists("requests", {"status": "pending", "partition": partition})
     idle = not pending and set(counts) <= {*ENDED}
@@ -84,7 +87,8 @@ def read_day(store: DocumentStore, partition: str, clock: Clock) -> DayFacts:
         pending_requests=pending,
         waiting_on=_waited_on(store, partition) if idle else frozenset(),
         held=is_held(store.get("leases", partition), clock),
-        paused=bool(day and day.get("retry_at") and from_utc_text(day["retry_at"]) > clock.now()),
+        paused=paused,
+        halted=day.get("halted") if day and paused else None,
     )
 
 
@@ -122,6 +126,12 @@ def open_day(store: DocumentStore, partition: str, *, gate: Document, now: datet
     store.compare_and_set("partitions", Move(partition, {"revision": gate["revision"]}, assign))
 
 
+def close_day(store: DocumentStore, partition: str, revision: int) -> bool:
+    """Take the permission to spend back, because a person did not agree; nobody submits until the day is run again."""
+    assign = {"status": "gated", "gate": None}
+    return store.compare_and_set("partitions", Move(partition, {"status": "open", "revision": revision}, assign))
+
+
 def finalize_day(store: DocumentStore, partition: str, revision: int, *, now: datetime) -> bool:
     """Mark the day done; False where it was planned anew meanwhile."""
     expect = {"status": "open", "revision": revision}
@@ -129,11 +139,18 @@ def finalize_day(store: DocumentStore, partition: str, revision: int, *, now: da
     return store.compare_and_set("partitions", Move(partition, expect, assign))
 
 
-def pause_day(store: DocumentStore, partition: str, *, now: datetime) -> None:
-    """Let the day's submission rest for the shortest pause."""
+def pause_day(
+    store: DocumentStore,
+    partition: str,
+    *,
+    now: datetime,
+    pause: timedelta = _FIRST_PAUSE,
+    halted: str | None = None,
+) -> None:
+    """Let the day's submission rest; `halted` is what a provider said that only a person can mend."""
     day = store.get("partitions", partition)
     if day is not None:
-        assign = {"retry_at": utc_text(now + _FIRST_PAUSE)}
+        assign = {"retry_at": utc_text(now + pause), "halted": halted}
         store.compare_and_set("partitions", Move(partition, {"revision": day["revision"]}, assign))
 
 

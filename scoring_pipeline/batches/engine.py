@@ -7,6 +7,7 @@ does not: deciding which step is next (`days.py`), and Dagster.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 from scoring_pipeline.batches.collect import Collected, collect_partition
@@ -100,6 +101,7 @@ class Engine:
             void_unsealed(bench)
             plan = plan_partition(bench)
             submission = submit_partition(bench, self.providers)
+            self._after_stop(partition, submission)
             deferred = self._after_refusal(partition, plan.refused) if plan.refused else 0
             return Submitted(plan, submission, deferred)
 
@@ -120,6 +122,15 @@ class Engine:
     def facts(self, partition: str) -> DayFacts:
         """Return what a decision about the day rests on."""
         return read_day(self.store, partition, self.settings.clock)
+
+    def _after_stop(self, partition: str, submission: Submission) -> None:
+        """Let submission rest where trying again at once can only fail again, or before a list can show a batch."""
+        now = self.settings.clock.now()
+        if submission.stopped:
+            pause_day(self.store, partition, now=now, halted=submission.stopped if submission.halted else None)
+        elif submission.in_doubt:
+            lag = max(provider.list_lag_seconds for provider in self.settings.llm.providers.values())
+            pause_day(self.store, partition, now=now, pause=timedelta(seconds=lag))
 
     def _after_refusal(self, partition: str, reason: str) -> int:
         """Wait for money that comes back when a batch settles; where none is under way, defer."""

@@ -24,13 +24,17 @@ _CLOCK_SKEW_SECONDS = 3600
 
 @dataclass
 class Submission:
-    """What a submitting pass did with the day's unsent batches."""
+    """What a submitting pass did with the day's unsent batches.
+
+    `stopped` is the provider's message where it ended the pass; `halted` whether a person must act before it goes on.
+    """
 
     created: list[str] = field(default_factory=list)
     adopted: list[str] = field(default_factory=list)
     voided: list[str] = field(default_factory=list)
     in_doubt: list[str] = field(default_factory=list)
     stopped: str | None = None
+    halted: bool = False
 
 
 def submit_partition(bench: Workbench, providers: Providers) -> Submission:
@@ -47,7 +51,7 @@ def submit_partition(bench: Workbench, providers: Providers) -> Submission:
         try:
             _send(bench, providers.batch(batch["provider"]), batch, result)
         except (StopProviderError, TransientProviderError) as e:
-            result.stopped = str(e)
+            result.stopped, result.halted = str(e), isinstance(e, StopProviderError)
             return result
     return result
 

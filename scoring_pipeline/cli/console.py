@@ -84,7 +84,7 @@ def _print_best(console: Console, figures: DayFigures) -> None:
         if not rows:
             console.print("  none scored", style="dim")
         for row in rows:
-            place = escape("; ".join(row["place_labels"][:2]) or "place unknown")
+            place = escape("; ".join(row["places"][:2]) or "place unknown")
             title, company = escape(row["title"]), escape(row["company"])
             console.print(
                 f"  [green]{row['overall_score']:>3}[/]  {title} · {company} · {place}",

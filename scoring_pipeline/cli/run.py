@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from scoring_pipeline.batches.days import close_day
 from scoring_pipeline.batches.gate import check_gate
 from scoring_pipeline.cli.console import money, print_day, print_estimate, step_text
 from scoring_pipeline.cli.context import (
@@ -114,6 +115,7 @@ def _confirm(driver: Any, day: str, console: Console) -> None:
     report = check_gate(driver.engine, day, state["revision"])
     print_estimate(console, report)
     if report.estimates and not (sys.stdin.isatty() and typer.confirm(f"Buy this for {day}?", err=True)):
+        close_day(driver.engine.store, day, state["revision"])
         raise RefusedError(f"{day}: nothing was bought; say --yes to buy without being asked")
 
 

@@ -48,7 +48,10 @@ def dagster_home(settings: Settings) -> Path:
     """Return the embedded instance's folder, made and configured from the project's `dagster.yaml`."""
     home = settings.state / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT / "dagster.yaml", home / "dagster.yaml")
+    draft = home / f".dagster.{os.getpid()}.yaml"
+    shutil.copyfile(PROJECT / "dagster.yaml", draft)
+    # Another process may be reading it: whole or not at all.
+    draft.replace(home / "dagster.yaml")
     return home
 
 
@@ -102,7 +105,7 @@ class Driver:
         """Follow the sensor's decision for each day until all are done, or, without `wait`, until one has to wait.
 
         Raises:
-            RunFailedError: if a run fails.
+            RunFailedError: if a run fails, or a provider refuses in a way that waiting does not mend.
         """
         pause = _FIRST_PAUSE_SECONDS
         open_days = list(partitions)
@@ -117,6 +120,8 @@ class Driver:
                     self._listener(Progress(day, action, facts))
                     self._execute(JOB_OF[action], day, run_tags(day, action))
                     moved = True
+                elif facts.halted and not facts.live_batches:
+                    raise RunFailedError(f"{day}: {facts.halted}; what was not sent is kept: mend it, then run again")
                 else:
                     self._listener(Progress(day, "waiting", facts))
             if not open_days or (not wait and not moved):

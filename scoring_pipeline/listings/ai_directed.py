@@ -15,6 +15,7 @@ from ahocorasick_rs import AhoCorasick
 
 MAX_PASSAGES = 10
 MAX_LENGTH = 400
+MAX_LINES = 2000  # more lines with a trigger than any posting has: the rest is not looked at
 _READ = 2000
 
 
@@ -23,28 +24,20 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 _READERS = _words(
-    "ai|a.i|artificial|llm|large|language|any|all|the |chat|gpt|claude|gemini|bot|robot|web|scraper|crawler|autonomous|now"
-    "|a ai|a bot|a robot|a large|a language|a chat|a web|a scraper|a crawler|a helpful|a gpt|an ai|an a.i|an llm"
+    "ai|a.i|artificial|llm|large|language|any|all|the |chat|gpt|claude|gemini|bot|robot|web|scraper|crawler|autonomous"
+    "|now|a ai|a bot|a robot|a large|a language|a chat|a web|a scraper|a crawler|a helpful|a gpt|an ai|an a.i|an llm"
     "|an artificial|an autonomous"
 )
+_TO = (" to ", " for ")
 _TRIGGERS = (
     *(begin + reader for begin in _words("you are |you're |happen to be |read by ") for reader in _READERS),
     *(begin + reader for begin in _words("dear |attention |hello |hey |notice |instructions ") for reader in _READERS),
-    *(
-        begin + to
-        for begin in _words("note|message|notice|instruction|instructions|attention")
-        for to in (" to ", " for ")
-    ),
-    *(
-        verb + " this"
-        for verb in _words("reading|parsing|processing|scoring|screening|summarizing|summarising|evaluating")
-    ),
+    *(begin + to for begin in _words("note|message|notice|instruction|instructions|attention") for to in _TO),
+    *(verb + " this" for verb in _words("reading|parsing|processing|scoring|screening|summarizing|evaluating")),
     *(verb + " this" for verb in _words("rate|score|rank|give|assign|award|processed|parsed")),
     *_words("ignore |disregard |forget |override |bypass |ignoriere|ignorez|ignora |you are using|you're using"),
     *_words("as an ai|as a large|as an llm|as a language|as an large|system:|system prompt|system message|assistant:"),
-    *_words(
-        "your prompt|the prompt|respond|reply with|output|[inst|[/inst|<<sys|</system|<system|du eine ki|sie eine ki"
-    ),
+    *_words("your prompt|respond|reply with|output|[inst|[/inst|<<sys|</system|<system|du eine ki|sie eine ki"),
     *_words(" una ia| une ia|sprachmodell|lengu|intelig|intelligence artificielle"),
     "<|",
 )
@@ -52,7 +45,8 @@ _TRIGGERS = (
 _MACHINE = (
     r"(?:(?:an? |the |any |all )?(?:ai|a\.i\.|llms?|large language models?|language models?|artificial intelligence"
     r"|chat ?bots?|chat ?gpt|gpt(?:-?\d\w*)?|claude|gemini|(?:ro)?bots?|(?:ai|llm|autonomous) "
-    r"(?:agents?|assistants?|models?|systems?|tools?|bots?|readers?|screeners?|scrapers?)|(?:web )?scrapers?|crawlers?))"
+    r"(?:agents?|assistants?|models?|systems?|tools?|bots?|readers?|screeners?|scrapers?)"
+    r"|(?:web )?scrapers?|crawlers?))"
 )
 _DROP = r"\b(?:ignore|disregard|forget|override|bypass)\b"
 _BEFORE = r"(?:previous|prior|preceding|above|earlier|foregoing|other|existing|system|original|initial|your)"
@@ -66,9 +60,14 @@ _THEN = (
     r"(?=\s*(?:[,.;:!)\u2013\u2014-]|reading|processing|parsing|reviewing|scanning|screening|summari[sz]ing|scoring"
     r"|please|then|and|or|$))"
 )
-_AT_WORK = r"(?:reading|parsing|processing|scoring|screening|summari[sz]ing|evaluating)"
+_AT_WORK = r"(?:reading|parsing|processing|scoring|screening|summarizing|evaluating)"
 _POSTING = r"(?:job|role|posting|listing|position|candidate|applicant|resume|cv)"
 _FOREIGN_ORDERS = r"(?:anweisungen|instructions pr\u00e9c\u00e9dentes|instrucciones|instru\u00e7\u00f5es)"
+_COLON = r"[:,!\u2013\u2014-]"
+_ROLE = r"(?:an? |the )?(?:ai|llm|large language model|language model|chat ?gpt|chat ?bot|helpful assistant|helpful ai)"
+_ANSWER = r"(?:output|respond|reply|answer)(?: only)?(?: with)?"
+_PUT = r"(?:include|insert|add|write|mention|start|begin|use the word)"
+_ROMANCE = r"(?:ia|intelig\w+ artificial|intelligence artificielle|mod\w+ de lang\w+)\b"
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -78,24 +77,22 @@ _PATTERNS = tuple(
         rf"\b(?:ignoriere|ignorez|ignora|ignore)\b[^.]{{0,30}}\b{_FOREIGN_ORDERS}\b",
         # A condition or a role put to the reader.
         rf"\b(?:if|when|since|as) {_BEING} {_MACHINE}{_THEN}",
-        rf"\b(?:note|message|instructions?|attention|notice|dear|hello|hey) (?:to |for )?{_MACHINE}\s*[:,!\u2013\u2014-]",
+        rf"\b(?:note|message|instructions?|attention|notice|dear|hello|hey) (?:to |for )?{_MACHINE}\s*{_COLON}",
         rf"\b(?:note|message|notice) (?:to|for) {_MACHINE}\b",
-        r"\byou are (?:now )?(?:an? |the )?(?:ai|llm|large language model|language model|chat ?gpt|chat ?bot"
-        + r"|helpful assistant|helpful ai)(?:\s*[,.;:]| (?:model|assistant|language model)\b| that\b| who\b)",
+        rf"\byou are (?:now )?{_ROLE}(?:\s*[,.;:]| (?:model|assistant|language model)\b| that\b| who\b)",
         r"\bas an? (?:ai|large|llm)(?: language)? model\b\s*[,;]? ?(?:you|i|please|we)\b",
         rf"\b{_MACHINE} {_AT_WORK} this\b",
         # Orders about the verdict.
         rf"\b(?:give|assign|award) (?:this|the) {_POSTING}[^.]{{0,40}}\b(?:score|rating|rank)\b",
         rf"\b(?:rate|score|rank) this {_POSTING}\b[^.]{{0,40}}(?:\d|high|top|perfect|best|max)",
-        r"\b(?:always|must|please|only|should) (?:output|respond|reply|answer)(?: only)?(?: with)? "
-        + r"(?:the (?:word|phrase|score)|\"|'|json\b)",
+        rf"\b(?:always|must|please|only|should) {_ANSWER} (?:the (?:word|phrase|score)|\"|'|json\b)",
         # The markup of prompts.
         r"<\|(?:im_start|im_end|system|user|assistant|endoftext)\|?>?|\[/?INST\]|<</?SYS>>|</?system(?:[_ -]prompt)?>",
         r"^\W*(?:system|assistant)(?: prompt| message)?\s*:\s*\S",
-        r"\b(?:reveal|print|repeat|output|show|include|share)\b[^.]{0,30}\b(?:your|the) (?:system )?prompt\b",
-        rf"\bif (?:you are|you're) using {_MACHINE}[^.]{{0,60}}\b(?:include|insert|add|write|mention|start|begin|use the word)\b",
+        r"\b(?:reveal|print|repeat|output|show|include|share)\b[^.]{0,30}\b(?:your (?:system )?|the system )prompt\b",
+        rf"\bif (?:you are|you're) using {_MACHINE}[^.]{{0,60}}\b{_PUT}\b",
         r"\b(?:wenn|falls) (?:du|sie) eine? (?:ki|k\u00fcnstliche intelligenz|sprachmodell)\w*",
-        r"\bsi (?:eres|es|vous \u00eates|tu es) une? (?:ia|intelig\w+ artificial|intelligence artificielle|mod\w+ de lang\w+)",
+        rf"\bsi (?:eres|es|vous \u00eates|tu es) un[ea]? {_ROMANCE}",
     )
 )
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[\"'\u201c(A-Z\u00c0-\u00de])")
@@ -112,11 +109,19 @@ def _trimmed(sentence: str) -> str:
     return bare if len(bare) <= MAX_LENGTH else bare[: MAX_LENGTH - 1] + "\u2026"
 
 
+def _straight(text: str) -> str:
+    """Return `text` with straight quotation marks; as long as it was."""
+    if not text.isascii():
+        for curly, straight in _CURLY:
+            text = text.replace(curly, straight)
+    return text
+
+
 def _triggered_lines(text: str) -> list[str]:
     """Return the lines that hold a trigger word, in order."""
-    folded = text.lower()
+    folded = _straight(text).lower()
     if len(folded) != len(text):
-        text = folded
+        text = folded  # a letter whose lower case is longer: positions no longer agree
     lines: list[str] = []
     done = 0
     for _, start, _ in _triggers().find_matches_as_indexes(folded):
@@ -129,15 +134,11 @@ def _triggered_lines(text: str) -> list[str]:
 
 
 def passages(description: str) -> tuple[str, ...]:
-    """Return the sentences that address a model or an AI reader, each up to 400 characters, up to 10."""
-    plain = description
-    if not plain.isascii():
-        for curly, straight in _CURLY:
-            plain = plain.replace(curly, straight)
+    """Return the sentences that address a model or an AI reader, as published, each up to 400 characters, up to 10."""
     found: dict[str, None] = {}
-    for line in _triggered_lines(plain):
+    for line in _triggered_lines(description)[:MAX_LINES]:
         for sentence in _SENTENCES.split(line):
-            bounded = sentence[:_READ]
+            bounded = _straight(sentence[:_READ])
             if any(pattern.search(bounded) for pattern in _PATTERNS):
                 found.setdefault(_trimmed(sentence))
     return tuple(found)[:MAX_PASSAGES]

@@ -218,9 +218,12 @@ def link(payload: Mapping[str, Any], name: str) -> str | None:
         PostingError: if it is not an http or https address.
     """
     value = line(payload, name)
-    if value is not None and not _URL.fullmatch(value):
+    if value is None:
+        return None
+    address = value.replace(" ", "%20")  # a board's name may hold spaces, and not every link escapes them
+    if not _URL.fullmatch(address):
         raise PostingError(name, "must be an http or https address")
-    return value
+    return address
 
 
 def required_link(payload: Mapping[str, Any], name: str) -> str:

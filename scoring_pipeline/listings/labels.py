@@ -31,7 +31,8 @@ def _listed(text: str) -> frozenset[str]:
     return frozenset(text.split("|"))
 
 
-_PIECES = re.compile(r"\s*(?:;|\||\u2022|\u00b7|\n|/|\+|&|\b(?:or|and|OR|AND|Or)\b)\s*")
+# OR is Oregon as well: it separates only between words, not after a comma.
+_PIECES = re.compile(r"\s*(?:;|\||\u2022|\u00b7|\n|/|\+|&|\b(?:or|and|Or|And)\b|(?<=[^,\s])\s+(?:OR|AND)\s+(?=\w))\s*")
 _JOINED = re.compile(r"\b(Bosnia|Trinidad|Antigua|Newfoundland|Turks|Saint Kitts)\s+(and|&)\s+", re.IGNORECASE)
 _DASHES = re.compile(r"\s+[-\u2013\u2014]+\s*|\s*[\u2013\u2014:]+\s*|-\s+")
 _TAIL = re.compile(r"\s+[-\u2013\u2014]+\s*(?:fully\s+)?(?:remote|hybrid|on-?site)\s*$", re.IGNORECASE)
@@ -45,6 +46,7 @@ _NOT_A_CITY = _listed(
     "|select locations|flexible|unknown|none|other|eastern|western|home|home office|virtual|field|travel required|the"
 )
 _CITY = re.compile(r"[^\W\d_][^\d_<>{}\[\]@#=*]*")
+_SPACED_COMMA = re.compile(r"\s+,[\s,]*")
 _WASHINGTON = re.compile(r"\bWashington,?\s+D\.?C\b\.?", re.IGNORECASE)
 _CITY_WORDS = 5
 _MAX_LABEL = 1000
@@ -252,7 +254,7 @@ def _piece_places(piece: str) -> list[Place]:
         tokens.extend(_part_tokens(part, city))
     places = _join(_in_order(tokens, len(parts)))
     if len(places) == 1:
-        return [places[0].model_copy(update={"label": piece.strip()})]
+        return [places[0].model_copy(update={"label": _SPACED_COMMA.sub(", ", piece).strip(" ,")})]
     return places
 
 

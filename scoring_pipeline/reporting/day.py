@@ -17,7 +17,6 @@ from scoring_pipeline.values import utc_text
 
 LISTING_COUNTS = ("rows", "normalized", "merged", "excluded", "quarantined", "closed")
 WORK_STATUSES = ("reused", "rule_scored", "scored", "dead", "deferred", "waiting")
-BEST = 3
 
 
 class Spend(BaseModel):
@@ -69,6 +68,12 @@ def record_listing_counts(store: DocumentStore, partition: str, counts: Mapping[
     store.upsert("daily_reports", [{**report, "listings": dict(counts)}])
 
 
+def record_best(store: DocumentStore, partition: str, best: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Keep the best matches of the day, by profile id."""
+    report = store.get("daily_reports", partition) or {"_id": partition}
+    store.upsert("daily_reports", [{**report, "best": dict(best)}])
+
+
 def record_report(store: DocumentStore, figures: DayFigures, *, revision: int, now: datetime) -> None:
     """Keep a finalized day's figures."""
     report = store.get("daily_reports", figures.partition) or {"_id": figures.partition}
@@ -91,7 +96,7 @@ def day_figures(store: DocumentStore, partition: str) -> DayFigures:
         batches=sum(count for status, count in batches.items() if status != "voided"),
         batches_by_status=batches,
         spend=_spend(store, partition),
-        best=_best(store, partition),
+        best=report.get("best", {}),
     )
 
 
@@ -110,13 +115,3 @@ def _spend(store: DocumentStore, partition: str) -> Spend:
         tokens_by_model={model: {name: row[name] for name in names[1:]} for model, row in sorted(sums.items())},
         sandbox=sandbox,
     )
-
-
-def _best(store: DocumentStore, partition: str) -> dict[str, list[dict[str, Any]]]:
-    best = {}
-    for profile in store.scan("profiles", {"status": "active"}):
-        where = {"profile_id": profile["_id"], "status": "open", "partition": partition}
-        rows = store.search("scored_listings", where, sort="overall_score", order="desc", limit=BEST)
-        names = ("overall_score", "confidence", "title", "company", "place_labels", "remote_policy", "reasons", "url")
-        best[profile["_id"]] = [{name: row[name] for name in names} for row in rows.documents]
-    return best

@@ -6,7 +6,7 @@ never replaces a real one.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,37 @@ PAGE = 500
 SCORE_FIELDS = ("overall_score", "skill_match", "experience_match", "location_match", "confidence", "reasons")
 
 
+@dataclass(frozen=True)
+class ScoredItem:
+    """One ended work item with its answer and the listing that was scored."""
+
+    item: Document
+    answer: Mapping[str, Any]
+    listing: Mapping[str, Any]
+    request_key: str
+
+
+class BestMatches:
+    """The best few distinct answers of each profile, found in one pass; clones of one text count once."""
+
+    def __init__(self, most: int = 3) -> None:
+        self._most = most
+        self._found: dict[str, list[ScoredItem]] = {}
+
+    def add(self, scored: ScoredItem) -> None:
+        """Take one scored item into account."""
+        found = self._found.setdefault(scored.item["profile_id"], [])
+        if any(other.request_key == scored.request_key for other in found):
+            return
+        found.append(scored)
+        found.sort(key=_rank)
+        del found[self._most :]
+
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what is shown of them, the best first, by profile id."""
+        return {profile: [_shown(scored) for scored in found] for profile, found in sorted(self._found.items())}
+
+
 @dataclass
 class Published:
     """What publishing a day did; `outdated` scores were made for content that has changed since."""
@@ -25,6 +56,7 @@ class Published:
     outdated: int = 0
     kept: int = 0
     closed: int = 0
+    best: BestMatches = field(default_factory=BestMatches)
 
 
 def publish_day(store: DocumentStore, partition: str, *, now: datetime) -> Published:
@@ -32,6 +64,8 @@ def publish_day(store: DocumentStore, partition: str, *, now: datetime) -> Publi
     result = Published()
     for page in chunked(scored_items(store, partition), PAGE):
         _publish(store, partition, page, result, now)
+        for scored in page:
+            result.best.add(scored)
     closed = store.scan("listings", {"closed_on": partition, "status": "closed"}, batch=PAGE)
     for listings in chunked(closed, PAGE):
         rows = store.scan("scored_listings", {"listing_id": {"$in": [doc["_id"] for doc in listings]}})
@@ -44,14 +78,23 @@ def publish_day(store: DocumentStore, partition: str, *, now: datetime) -> Publi
     return result
 
 
-@dataclass(frozen=True)
-class ScoredItem:
-    """One ended work item with its answer and the listing that was scored."""
+def _rank(scored: ScoredItem) -> tuple[int, float, str]:
+    return -scored.answer["overall_score"], -scored.answer["confidence"], scored.item["_id"]
 
-    item: Document
-    answer: Mapping[str, Any]
-    listing: Mapping[str, Any]
-    request_key: str
+
+def _shown(scored: ScoredItem) -> dict[str, Any]:
+    listing, answer = scored.listing, scored.answer
+    return {
+        "listing_id": scored.item["listing_id"],
+        "overall_score": answer["overall_score"],
+        "confidence": answer["confidence"],
+        "reasons": answer["reasons"],
+        "title": listing["title"],
+        "company": listing["company"],
+        "places": [place["label"] for place in listing["places"]],
+        "remote_policy": listing["remote_policy"],
+        "url": listing["url"],
+    }
 
 
 def scored_items(store: DocumentStore, partition: str) -> Iterator[ScoredItem]:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from scoring_pipeline.batches.days import decide, finalize_day
 from scoring_pipeline.defs.partitions import PARTITION_MEANING, Owner, table
-from scoring_pipeline.reporting.day import DayFigures, day_figures, record_report
+from scoring_pipeline.reporting.day import DayFigures, day_figures, record_best, record_report
 from scoring_pipeline.reporting.serving import export_row, publish_day, scored_items
 from scoring_pipeline.resources import Pipeline
 
@@ -44,6 +44,7 @@ def _scored_listings(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefin
     def scored_listings(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
         store, day = pipeline.store(), context.partition_key
         published = publish_day(store, day, now=pipeline.settings().clock.now())
+        record_best(store, day, published.best.rows())
         items = store.group_count("work_items", "status", {"partition": day})
         left = {name: items.get(name, 0) for name in ("waiting", "dead", "deferred")}
         sample = (export_row(scored) for scored in scored_items(store, day))
@@ -100,7 +101,7 @@ def _daily_report(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefiniti
 def _metadata(figures: DayFigures) -> dict[str, dg.MetadataValue | int | float | str | bool]:
     scored = figures.work["scored"] + figures.work["reused"]
     best = [
-        {"profile": profile, **{name: row[name] for name in ("overall_score", "title", "company", "place_labels")}}
+        {"profile": profile, **{name: row[name] for name in ("overall_score", "title", "company", "places")}}
         for profile, rows in figures.best.items()
         for row in rows
     ]

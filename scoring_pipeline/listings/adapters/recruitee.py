@@ -92,7 +92,7 @@ def _description(payload: Mapping[str, Any]) -> str:
 def _translations(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the translations in order of their language."""
     translations = mapping(payload, "translations")
-    return [mapping(translations, language) for language in sorted(translations)]
+    return objects({"translations": [translations[language] for language in sorted(translations)]}, "translations")
 
 
 def _places(payload: Mapping[str, Any]) -> tuple[Place, ...]:
@@ -101,7 +101,7 @@ def _places(payload: Mapping[str, Any]) -> tuple[Place, ...]:
     known.append(
         structured(
             line(payload, "city"),
-            line(payload, "state_code") or line(payload, "state_name"),
+            line(payload, "state_name") or line(payload, "state_code"),
             line(payload, "country_code") or line(payload, "country"),
         )
     )
@@ -112,7 +112,7 @@ def _places(payload: Mapping[str, Any]) -> tuple[Place, ...]:
 def _location(item: Mapping[str, Any]) -> Place | None:
     return structured(
         line(item, "city"),
-        line(item, "state_code") or line(item, "state"),
+        line(item, "state") or line(item, "state_code"),
         line(item, "country_code") or line(item, "country"),
         label=line(item, "name"),
     )

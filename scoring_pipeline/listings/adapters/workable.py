@@ -65,7 +65,7 @@ def parse(payload: Mapping[str, Any], context: BoardContext) -> Draft | Excluded
         company=company(context, line(context.envelope, "name")),
         description=_description(payload),
         url=url,
-        apply_url=link(payload, "application_url") or url.rstrip("/") + ("/" if v3 else "/apply"),
+        apply_url=link(payload, "application_url") or url.rstrip("/") + "/apply",
         places=_places(payload, v3=v3),
         remote_policy=policy,
         remote_evidence=evidence,
