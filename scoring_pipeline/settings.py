@@ -94,8 +94,8 @@ class AtsProvider(_Section):
 class WorkableProvider(AtsProvider):
     """Workable throttles hard, per address and over all its tenants."""
 
-    concurrency: int = Field(default=1, ge=1, le=4)
-    requests_per_second: float = Field(default=1.0, gt=0)
+    concurrency: int = Field(default=1, ge=1, le=4, description="simultaneous requests to its one host")
+    requests_per_second: float = Field(default=1.0, gt=0, description="to its one host")
 
 
 class Ats(_Section):
@@ -117,9 +117,11 @@ class Ats(_Section):
     host_refusals: int = Field(
         default=5, ge=1, description="readings in a row given up for 429 after which a host is not asked again today"
     )
-    max_response_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
-    max_redirects: int = Field(default=3, ge=0)
-    user_agent: str = Field(default="scoring-pipeline/0.1 (+set ats.user_agent to say who you are)")
+    max_response_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, description="of one response, decompressed")
+    max_redirects: int = Field(default=3, ge=0, description="within the same host")
+    user_agent: str = Field(
+        default="scoring-pipeline/0.1 (+set ats.user_agent to say who you are)", description="say who reads the boards"
+    )
     closed_after_days: int = Field(
         default=2, ge=1, description="consecutive complete readings without a posting that close it"
     )
@@ -137,7 +139,7 @@ class Ats(_Section):
 class LlmProvider(_Section):
     """One OpenAI-compatible endpoint."""
 
-    base_url: str = "https://api.openai.com/v1"
+    base_url: str = Field(default="https://api.openai.com/v1", description="up to and including the version")
     api_key_env: str = Field(
         default="OPENAI_API_KEY", description="name of the environment variable that holds the key"
     )
@@ -161,8 +163,8 @@ class Llm(_Section):
 class Budget(_Section):
     """Limits in USD. Without both, a real endpoint is refused."""
 
-    daily_usd: Decimal | None = Field(default=None, gt=0)
-    monthly_usd: Decimal | None = Field(default=None, gt=0)
+    daily_usd: Decimal | None = Field(default=None, gt=0, description="most that one UTC day of spending may reserve")
+    monthly_usd: Decimal | None = Field(default=None, gt=0, description="the same for a calendar month")
 
 
 class BatchSizes(_Section):
@@ -170,16 +172,16 @@ class BatchSizes(_Section):
 
     requests: int = Field(default=500, ge=1, le=50_000, description="requests a batch for ordinary days")
     target_batches: int = Field(default=100, ge=1, description="a larger day gets larger batches, about this many")
-    max_requests: int = Field(default=50_000, ge=1, le=50_000)
-    max_bytes: int = Field(default=150_000_000, ge=10_000, le=200_000_000)
-    max_completion_tokens: int = Field(default=400, ge=64)
+    max_requests: int = Field(default=50_000, ge=1, le=50_000, description="requests a batch at most")
+    max_bytes: int = Field(default=150_000_000, ge=10_000, le=200_000_000, description="bytes a file at most")
+    max_completion_tokens: int = Field(default=400, ge=64, description="an answer is cut there; reserved in full")
     tries: int = Field(default=3, ge=1, description="failures about a request itself after which it is dead")
 
 
 class Retention(_Section):
     """How long what can be made again, or is only evidence, is kept."""
 
-    transcripts_days: int = Field(default=30, ge=0)
+    transcripts_days: int = Field(default=30, ge=0, description="days that prompts and raw answers are kept")
     delete_provider_files: bool = Field(
         default=True, description="delete input and output files at the provider once collected"
     )
@@ -188,8 +190,8 @@ class Retention(_Section):
 class Partitions(_Section):
     """Daily partitions in UTC, and how often the sensor looks after the open ones."""
 
-    start: date = date(2026, 10, 1)
-    sensor_seconds: int = Field(default=30, ge=1)
+    start: date = Field(default=date(2026, 10, 1), description="the first partition")
+    sensor_seconds: int = Field(default=30, ge=1, description="shortest pause between two looks of the batch sensor")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scoring_pipeline.batches.attempt_log import log_attempt
 from scoring_pipeline.batches.days import note_progress
 from scoring_pipeline.batches.model import LIVE, TERMINAL, UNSENT, batches_in, move
 from scoring_pipeline.batches.plan import Workbench
@@ -26,6 +27,8 @@ from scoring_pipeline.values import chunked, from_utc_text, utc_text
 # An outcome that says nothing about the request: it goes again in the same tier.
 _NOT_ITS_FAULT: frozenset[Outcome] = frozenset({"expired", "cancelled", "missing", "stopped"})
 _ABSENT: dict[str, Outcome] = {"expired": "expired", "cancelled": "cancelled"}
+# Collected half-way before a crash, these may have their outcome while their request still waits for it.
+_WITHOUT_ANSWER: frozenset[Outcome | None] = frozenset({None, "expired", "cancelled", "missing", "rejected"})
 _KEPT_ERRORS = 10
 # Whatever happens around a request, it is not sent for ever.
 MOST_SENDS = 12
@@ -73,7 +76,7 @@ def _collect_batch(bench: Workbench, client: BatchClient, batch: Document, resul
             if number in rejected
             else Row(attempt["_id"], absent, error=error)
             for number, attempt in page
-            if attempt["outcome"] is None
+            if attempt["outcome"] in _WITHOUT_ANSWER
         ]
         _take_rows(bench, batch, rows, result)
     collected = _close(bench, batch, lines.unreadable)
@@ -115,19 +118,19 @@ def _take_rows(bench: Workbench, batch: Document, rows: Sequence[Row], result: C
     bench.lease.check()
     attempts = bench.store.get_many("attempts", [row.custom_id for row in rows])
     mine: dict[str, Row] = {}
-    for row in rows:
+    for row in (_believed(batch, row) for row in rows):
         attempt = attempts.get(row.custom_id)
         if attempt is None or attempt["batch_id"] != batch["_id"]:
             result.foreign_rows += 1
         elif row.custom_id not in mine and attempt["outcome"] in {None, row.outcome}:
-            mine[row.custom_id] = _believed(batch, row)
-    moves = [
-        Move(key, {"outcome": None}, _outcome(batch, row, _cost(batch, row)))
-        for key, row in mine.items()
-        if attempts[key]["outcome"] is None
-    ]
+            mine[row.custom_id] = row
+    outcomes = {
+        key: _outcome(batch, row, _cost(batch, row)) for key, row in mine.items() if attempts[key]["outcome"] is None
+    }
+    moves = [Move(key, {"outcome": None}, outcome) for key, outcome in outcomes.items()]
     for key in bench.store.compare_and_set_many("attempts", moves):
         result.outcomes[mine[key].outcome] = result.outcomes.get(mine[key].outcome, 0) + 1
+        log_attempt(bench.log, attempts[key], outcomes[key])
     requests = {attempts[key]["request_key"]: (attempts[key], row) for key, row in mine.items()}
     _end_requests(bench, batch, requests)
     now = bench.settings.clock.now()
@@ -149,6 +152,13 @@ def _cost(batch: Document, row: Row) -> int:
     return cost_nano_usd(row.usage, provider=batch["prices_as"], model=batch["model"], lane="batch", at=bought)
 
 
+def _latency(batch: Document, row: Row) -> int | None:
+    """Return whole seconds from submission to the answer, as the provider dates it."""
+    if row.answered_at is None:
+        return None
+    return max(0, row.answered_at - int(from_utc_text(batch["submitted_at"]).timestamp()))
+
+
 def _outcome(batch: Document, row: Row, cost: int) -> dict[str, Any]:
     usage = row.usage
     return {
@@ -158,6 +168,7 @@ def _outcome(batch: Document, row: Row, cost: int) -> dict[str, Any]:
         "answered_model": row.model,
         "sandbox": row.sandbox or batch["sandbox"],
         "spend_day": batch["submitted_at"][:10],
+        "latency_seconds": _latency(batch, row),
         "prompt_tokens": usage.prompt if usage else 0,
         "cached_tokens": usage.cached if usage else 0,
         "completion_tokens": usage.completion if usage else 0,

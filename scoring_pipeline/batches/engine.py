@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
+from scoring_pipeline.batches.attempt_log import attempt_log
 from scoring_pipeline.batches.collect import Collected, collect_partition
 from scoring_pipeline.batches.days import DayFacts, pause_day, read_day
 from scoring_pipeline.batches.lease import held
@@ -144,8 +145,9 @@ class Engine:
     @contextmanager
     def _bench(self, partition: str) -> Iterator[Workbench]:
         account, sandbox = self.account, self.sandbox
-        with held(self.store, partition, self.settings.clock) as lease:
-            yield Workbench(self.store, self.settings, self.tiers, self.rubric, account, lease, sandbox)
+        folder, clock = self.settings.state / "logs", self.settings.clock
+        with held(self.store, partition, clock) as lease, attempt_log(folder, clock.today()) as log:
+            yield Workbench(self.store, self.settings, self.tiers, self.rubric, account, lease, sandbox, log)
 
 
 def require_budget(settings: Settings) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from structlog.typing import FilteringBoundLogger
+
 from scoring_pipeline.batches.lease import Lease
 from scoring_pipeline.batches.model import batches_in, move
 from scoring_pipeline.batches.render import (
@@ -47,6 +49,7 @@ class Workbench:
     account: BudgetAccount
     lease: Lease
     sandbox: bool
+    log: FilteringBoundLogger
 
     @property
     def partition(self) -> str:

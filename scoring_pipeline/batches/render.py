@@ -128,6 +128,16 @@ def transcript_lines(document: Document) -> list[bytes]:
     return zlib.decompress(base64.b64decode(document["lines"])).split(b"\n")
 
 
+def transcript_of(store: DocumentStore, attempt: Document) -> dict[str, bytes | None]:
+    """Return one attempt's line as sent (`in`) and as answered (`out`); None where there is none (any more)."""
+    found: dict[str, bytes | None] = {"in": None, "out": None}
+    mark = attempt["_id"].encode()
+    for document in store.scan("transcripts", {"batch_id": attempt["batch_id"]}):
+        direction = document["_id"].rsplit("/", 2)[1]
+        found[direction] = next((line for line in transcript_lines(document) if mark in line), found[direction])
+    return found
+
+
 def parameters_of(model: Model, max_completion_tokens: int) -> dict[str, object]:
     """Return the body fields of a batch, sorted so that its file is the same whenever it is rendered."""
     return dict(sorted(model.parameters(max_completion_tokens).items()))

@@ -4,6 +4,7 @@ What belongs here: reading options, printing results. What does not: the work it
 """
 
 import csv
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.markup import escape
 
 from scoring_pipeline.ats.importing import import_folder
 from scoring_pipeline.batches.engine import require_budget
+from scoring_pipeline.batches.render import transcript_of
 from scoring_pipeline.cli.console import print_day
 from scoring_pipeline.cli.context import (
     JsonOption,
@@ -27,12 +29,15 @@ from scoring_pipeline.cli.context import (
     settings_for,
     store_for,
 )
+from scoring_pipeline.cli.reference import settings_table
+from scoring_pipeline.llm.prices import UnknownPriceError
 from scoring_pipeline.matching.profiles import load_profiles
 from scoring_pipeline.matching.rescore import RescoreTarget, open_generation
 from scoring_pipeline.reporting.day import day_figures
 from scoring_pipeline.reporting.serving import export_row, scored_items
 from scoring_pipeline.routing.tiers import load_tiers
-from scoring_pipeline.settings import PROVIDERS, ConfigError, Settings, load_settings
+from scoring_pipeline.settings import DEFAULT_CONFIG, PROVIDERS, ConfigError, Settings, load_settings, read_yaml
+from scoring_pipeline.spend.estimate import reserve_for
 from scoring_pipeline.storage.redaction import redacted
 
 PartitionOption = typer.Option("--partition", help="The day, YYYY-MM-DD.")
@@ -51,9 +56,10 @@ def register(app: typer.Typer) -> None:
     app.command("rescore")(rescore)
     groups: dict[str, tuple[str, dict[str, Any]]] = {
         "scores": ("Scores of a day.", {"export": export}),
+        "attempts": ("Attempts: what was bought.", {"show": show_attempt}),
         "raw": ("Raw documents.", {"import": import_raw}),
         "store": ("The document store.", {"migrate": migrate}),
-        "config": ("The configuration.", {"check": check}),
+        "config": ("The configuration.", {"check": check, "reference": reference}),
     }
     for name, (help_text, commands) in groups.items():
         group = typer.Typer(help=help_text, no_args_is_help=True)
@@ -115,6 +121,19 @@ def _cell(value: Any) -> Any:
     text = " | ".join(value) if isinstance(value, list) else value
     # A spreadsheet would run a cell that begins like a formula; listing text is untrusted.
     return f"'{text}" if isinstance(text, str) and text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def show_attempt(
+    attempt_id: Annotated[str, typer.Argument(help="An attempt id, as exports and logs name it.")],
+    sandbox: Annotated[bool, SandboxOption] = False,
+) -> None:
+    """Show one attempt as a JSON object: what was sent, exactly, what came back, tokens, cost and outcome."""
+    with settings_for(sandbox=sandbox) as settings, store_for(settings) as store:
+        attempt = store.get("attempts", attempt_id)
+        if attempt is None:
+            raise UsageError(f"no attempt {attempt_id!r} is stored")
+        lines = {name: orjson.loads(line) if line else None for name, line in transcript_of(store, attempt).items()}
+        print_json({**attempt, "sent": lines["in"], "received": lines["out"]})
 
 
 def rescore(
@@ -184,7 +203,7 @@ def check(
     try:
         settings = load_settings(config, sandbox=False)
     except ConfigError as e:
-        problems = e.problems
+        problems = e.problems + _profile_problems(config)
     else:
         problems = _problems(settings)
     if as_json:
@@ -195,11 +214,31 @@ def check(
     console_for(as_json=False).print("[green]ok[/]: boards, profiles, tiers, prices and budget can be used")
 
 
+def reference() -> None:
+    """Print every setting with its default and meaning, as Markdown."""
+    typer.echo(settings_table())
+
+
+def _profile_problems(config: Path | None) -> list[str]:
+    """Return what is wrong with the profiles that a configuration names which is itself wrong."""
+    path = config or Path(os.environ.get("SCORING_CONFIG", DEFAULT_CONFIG))
+    try:
+        named = Path(str(read_yaml(path).get("profiles", "profiles.yaml")))
+    except ConfigError:
+        return []
+    beside = path.resolve().parent / named
+    try:
+        load_profiles(beside if beside.is_file() else DEFAULT_CONFIG.parent / named)
+    except ConfigError as e:
+        return e.problems
+    return []
+
+
 def _problems(settings: Settings) -> list[str]:
     problems: list[str] = []
     for read in (
         lambda: load_profiles(settings.profiles),
-        lambda: load_tiers(settings),
+        lambda: _check_prices(settings),
         lambda: require_budget(settings),
     ):
         try:
@@ -209,3 +248,15 @@ def _problems(settings: Settings) -> list[str]:
     if not any(settings.ats.provider(name).boards for name in PROVIDERS):
         problems.append("ats: no board is configured: name at least one under ats.<provider>.boards")
     return problems
+
+
+def _check_prices(settings: Settings) -> None:
+    problems = []
+    for tier in load_tiers(settings).tiers:
+        for model in tier.models:
+            try:
+                reserve_for(model, 1, 1, 1, now=settings.clock.now())
+            except UnknownPriceError as e:
+                problems.append(f"{settings.tiers}: tier {tier.name!r}: {e}")
+    if problems:
+        raise ConfigError(problems)

@@ -113,10 +113,13 @@ def _drive(
 def _confirm(driver: Any, day: str, console: Console) -> None:
     state = driver.engine.store.get("partitions", day)
     report = check_gate(driver.engine, day, state["revision"])
+    # Until somebody agrees the day stays closed, or a sensor on the same store would buy it meanwhile.
+    close_day(driver.engine.store, day, state["revision"])
     print_estimate(console, report)
     if report.estimates and not (sys.stdin.isatty() and typer.confirm(f"Buy this for {day}?", err=True)):
-        close_day(driver.engine.store, day, state["revision"])
         raise RefusedError(f"{day}: nothing was bought; say --yes to buy without being asked")
+    if problems := check_gate(driver.engine, day, state["revision"]).problems:
+        raise RunError(f"{day}: may not be bought: {'; '.join(problems)}")
 
 
 def _say(console: Console, text: str) -> None:

@@ -20,7 +20,8 @@ Seniority = Literal["intern", "junior", "mid", "senior", "lead", "executive"]
 PayPeriod = Literal["hour", "day", "week", "month", "year"]
 
 
-# What a reader of the posting's text does not see, or what moves without an edit (dates, links, identifiers).
+# What a reader of the posting's text does not see, what moves without an edit (dates, links, identifiers), and what is
+# read off title and description alone: a better reader of skills or languages edits no posting.
 NOT_SEEN = {
     "listing_id",
     "provider",
@@ -31,6 +32,11 @@ NOT_SEEN = {
     "apply_url",
     "remote_evidence",
     "source",
+    "seniority",
+    "language",
+    "skills_required",
+    "skills_preferred",
+    "ai_directed",
 }
 
 
@@ -99,5 +105,5 @@ class Listing(Frozen):
         return canonical_json(self.model_dump(mode="json"))
 
     def content_hash(self) -> str:
-        """Return BLAKE2b-128, in hex, of what a reader would see: everything but ids, links, dates and `source`."""
+        """Return BLAKE2b-128, in hex, of what a reader would see: everything but what `NOT_SEEN` names."""
         return digest(canonical_json(self.model_dump(mode="json", exclude=NOT_SEEN)))

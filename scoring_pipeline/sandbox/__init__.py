@@ -1,1 +1,1 @@
-"""Loopback stand-ins: an ATS server that replays board files, an OpenAI-compatible server with a journal and a clock."""
+"""Loopback stand-ins: an ATS server that replays board files, an OpenAI-compatible server with a journal."""

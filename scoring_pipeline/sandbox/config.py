@@ -4,6 +4,7 @@ What belongs here: that file, and the sample boards the sandbox replays. What do
 """
 
 import os
+import shutil
 from pathlib import Path
 
 import yaml
@@ -37,16 +38,33 @@ def start_sandbox(home: Path, *, boards: Path | None = None, exit_with_parent: b
 
 
 def prepare_boards(home: Path, boards: Path | None) -> Path:
-    """Return the folder of boards to replay; the sample is written first where none is given."""
+    """Return the folder of boards to replay; the sample is written first where none is given or left."""
     folder = sandbox_folder(home) / "boards"
+    folder.parent.mkdir(parents=True, exist_ok=True)
     if boards is not None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.is_symlink():
             folder.unlink()
+        elif folder.exists():
+            kept = folder.with_name("boards.sample")
+            shutil.rmtree(kept, ignore_errors=True)
+            folder.rename(kept)
         folder.symlink_to(boards.resolve(), target_is_directory=True)
     elif not folder.exists():
-        write_boards(folder, build_boards())
+        folder.unlink(missing_ok=True)
+        _write_sample(folder)
     return folder
+
+
+def _write_sample(folder: Path) -> None:
+    """Write the sample's boards, all or none: a folder half filled by a killed process would pass for a smaller day."""
+    draft = folder.with_name(f".boards.{os.getpid()}")
+    write_boards(draft, build_boards())
+    try:
+        draft.rename(folder)
+    except OSError:
+        shutil.rmtree(draft)
+        if not folder.exists():
+            raise
 
 
 def write_config(home: Path, base_url: str, boards: Path) -> Path:

@@ -4,7 +4,7 @@ What belongs here: the Score, the classes of row outcomes, and reading them from
 to attempts and deciding what happens next (`batches/`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -51,6 +51,7 @@ class Row:
     usage: TokenUsage | None = None
     model: str | None = None
     sandbox: bool = False
+    answered_at: int | None = None
 
 
 class UnreadableLineError(ValueError):
@@ -99,20 +100,27 @@ def _failed_row(custom_id: str, status: Any, body: Any) -> Row:
 
 
 def _completion(custom_id: str, body: dict[str, Any]) -> Row:
-    sandbox = body.get("system_fingerprint") == SANDBOX_FINGERPRINT
-    model = str(body.get("model"))
+    created = body.get("created")
+    row = Row(
+        custom_id,
+        "invalid",
+        model=str(body.get("model")),
+        sandbox=body.get("system_fingerprint") == SANDBOX_FINGERPRINT,
+        answered_at=created if isinstance(created, int) else None,
+    )
     try:
         usage = TokenUsage.from_body(body["usage"])
     except (KeyError, TypeError, ValueError) as e:
-        return Row(custom_id, "invalid", error=f"usage: unreadable: {e!r}", model=model, sandbox=sandbox)
+        return replace(row, error=f"usage: unreadable: {e!r}")
+    row = replace(row, usage=usage)
     try:
         score = Score.model_validate(_arguments(body))
     except InvalidAnswerError as e:
-        return Row(custom_id, "invalid", error=str(e), usage=usage, model=model, sandbox=sandbox)
+        return replace(row, error=str(e))
     except ValidationError as e:
         error = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in e.errors())
-        return Row(custom_id, "invalid", error=error, usage=usage, model=model, sandbox=sandbox)
-    return Row(custom_id, "valid", score=score, usage=usage, model=model, sandbox=sandbox)
+        return replace(row, error=error)
+    return replace(row, outcome="valid", score=score)
 
 
 class InvalidAnswerError(ValueError):

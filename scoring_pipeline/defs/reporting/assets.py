@@ -6,6 +6,7 @@ What belongs here: names, descriptions and metadata. What does not: joining and 
 import dagster as dg
 
 from scoring_pipeline.batches.days import decide, finalize_day
+from scoring_pipeline.batches.retention import forget_old
 from scoring_pipeline.defs.partitions import PARTITION_MEANING, Owner, table
 from scoring_pipeline.reporting.day import DayFigures, day_figures, record_best, record_report
 from scoring_pipeline.reporting.serving import export_row, publish_day, scored_items
@@ -93,7 +94,8 @@ def _daily_report(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefiniti
             finalize_day(engine.store, day, state["revision"], now=now)
         figures = day_figures(engine.store, day)
         record_report(engine.store, figures, revision=state["revision"] if state else 0, now=now)
-        return dg.MaterializeResult(metadata=_metadata(figures))
+        forgotten = forget_old(engine.store, engine.settings.retention, now=now)
+        return dg.MaterializeResult(metadata={**_metadata(figures), "forgotten": dg.MetadataValue.json(forgotten)})
 
     return daily_report
 
