@@ -88,7 +88,8 @@ def _condition(collection: Collection, field: str, array: bool, operator: str, v
         if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
             raise StoreError(f"{place}: {operator} takes a list, not {value!r}")
         value = list(value)
-    for one in value if isinstance(value, list) else [value]:
+    listed = operator in ("$in", "$all")
+    for one in value if listed else [value]:
         if not is_scalar(one):
             raise StoreError(f"{place}: {operator} compares with scalars, not {one!r}")
         if one is None and (array or operator in _RANGES):

@@ -8,10 +8,12 @@ URL says otherwise, and read back with the same guarantee.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeAlias
 
-from pymongo import InsertOne, ReplaceOne, ReturnDocument, UpdateOne
+from pymongo import InsertOne, ReplaceOne, ReturnDocument
 from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import BulkWriteError
 
@@ -23,11 +25,11 @@ from scoring_pipeline.storage.port import Document, Move, SearchPage, StoreError
 _CHUNK = 1000
 _DUPLICATE_KEY = 11000
 _UPSERT_TRIES = 5
-# What the server says of an upsert that may not insert: see `_move`.
-_NOT_MATCHED = frozenset({_DUPLICATE_KEY, 53, 66})
+# Round trips of single updates that may be under way at once.
+_MOVES_AT_ONCE = 8
 
 _Collection: TypeAlias = MongoCollection[Document]
-_Operation: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateOne
+_Operation: TypeAlias = InsertOne[Document] | ReplaceOne[Document]
 
 
 class MongoStore:
@@ -145,33 +147,20 @@ class MongoStore:
             return found.update_one({"_id": move.id, **move.expect}, {"$set": dict(move.assign)}).matched_count == 1
 
     def compare_and_set_many(self, collection: str, moves: Sequence[Move]) -> set[str]:
-        """Make each move on its own; return the ids of those that this call made."""
+        """Make each move on its own; return the ids of those that this call made.
+
+        A bulk write of updates reports how many matched and not which, so each move is an update of its own, some at a
+        time.
+        """
         declared = self._declared(collection)
         for move in moves:
             filters.check_move(declared, move)
         made: set[str] = set()
-        for distinct in filters.rounds(moves):
-            for chunk in _chunks(distinct, _CHUNK):
-                made |= self._move(declared, chunk)
+        with ThreadPoolExecutor(max_workers=_MOVES_AT_ONCE) as pool:
+            for distinct in filters.rounds(moves):
+                results = pool.map(lambda move: self.compare_and_set(collection, move), distinct)
+                made |= {move.id for move, done in zip(distinct, results, strict=True) if done}
         return made
-
-    def _move(self, collection: Collection, moves: Sequence[Move]) -> set[str]:
-        """Make moves of distinct documents in one bulk write that says of each whether it was made.
-
-        A bulk write of updates reports only how many matched. An upsert that does not match tries to insert, and a
-        failed insert is reported by its index: so each move is an upsert whose insert is made impossible by giving it
-        another `_id` than its filter. `$setOnInsert` has no effect on an update that matches.
-        """
-        operations = [
-            UpdateOne(
-                {"_id": move.id, **move.expect},
-                {"$set": dict(move.assign), "$setOnInsert": {"_id": []}},
-                upsert=True,
-            )
-            for move in moves
-        ]
-        failed = self._bulk(collection, operations, _NOT_MATCHED)
-        return {move.id for index, move in enumerate(moves) if index not in failed}
 
     def increment(
         self, collection: str, doc_id: str, amounts: Mapping[str, int], *, where: Where | None = None
@@ -266,7 +255,9 @@ class MongoStore:
         with self._client.translated(collection):
             yield self._client.database()[declared.name]
 
-    def _bulk(self, collection: Collection, operations: Sequence[_Operation], expected: Set[int]) -> Set[int]:
+    def _bulk(
+        self, collection: Collection, operations: Sequence[_Operation], expected: AbstractSet[int]
+    ) -> AbstractSet[int]:
         """Write in bulk, in any order; return the indexes of operations that failed with an expected code."""
         with self._open(collection.name) as found:
             try:
