@@ -17,7 +17,7 @@ from scoring_pipeline.ats.importing import ImportRefused
 from scoring_pipeline.ats.raw import NothingStored
 from scoring_pipeline.batches.engine import GateClosedError
 from scoring_pipeline.batches.lease import LeaseHeldError, LeaseLostError
-from scoring_pipeline.cli import data, run, sandbox
+from scoring_pipeline.cli import boards, data, run, sandbox
 from scoring_pipeline.cli.context import INTERRUPTED, RefusedError, RunError, UsageError
 from scoring_pipeline.llm.errors import ProviderError
 from scoring_pipeline.llm.prices import UnknownPriceError
@@ -51,6 +51,7 @@ def _options(*, debug: bool = typer.Option(False, "--debug", help="Show the trac
 
 run.register(app)
 data.register(app)
+boards.register(app)
 sandbox.register(app)
 
 
