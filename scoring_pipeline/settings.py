@@ -32,6 +32,8 @@ DEFAULT_CONFIG = PROJECT / "config" / "pipeline.yaml"
 
 ENV_PREFIX = "SCORING_"
 STORE_SCHEMES = ("sqlite:///", "mongodb://", "mongodb+srv://")
+# Never shown in a message: what was configured there may hold a password.
+SECRET_FIELDS = frozenset({"store_url", "token"})
 # With the sandbox on, these may still be set from outside; no other host can be reached through any of them.
 SANDBOX_ENVIRONMENT = ("home", "clock_offset", "batch", "partitions", "retention")
 
@@ -266,8 +268,16 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file, and read nothing else."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return env_settings, init_settings
+        del env_settings, dotenv_settings, file_secret_settings
+        return _Environment(settings_cls), init_settings
+
+
+class _Environment(EnvSettingsSource):
+    """The environment but `SCORING_SANDBOX`, which chooses the file and is no field of it."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        chooser = f"{ENV_PREFIX}sandbox".lower()
+        return {name: value for name, value in super()._load_env_vars().items() if name.lower() != chooser}
 
 
 class _SandboxEnvironment(EnvSettingsSource):
@@ -318,7 +328,9 @@ def load_settings(config: Path | None = None, *, sandbox: bool | None = None) ->
     path = config or Path(os.environ.get("SCORING_CONFIG", DEFAULT_CONFIG))
     data = read_yaml(path)
     for name in ("tiers", "profiles"):
-        data[name] = str(_beside(path, Path(data.get(name, f"{name}.yaml"))))
+        # Anything but text is left for the validation to refuse by name.
+        if isinstance(given := data.get(name, f"{name}.yaml"), str):
+            data[name] = str(_beside(path, Path(given)))
     return _validated(Settings, path, data)
 
 
@@ -344,27 +356,50 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: if the file is missing, not YAML or not a mapping.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # Five thousand boards take a second in pure Python; libyaml, where PyYAML was built with it, takes a fifth.
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except OSError as e:
         raise ConfigError([f"{path}: cannot be read: {e.strerror}"]) from e
+    except UnicodeDecodeError as e:
+        raise ConfigError([f"{path}: is not UTF-8 text: {e.reason} at byte {e.start}"]) from e
     except yaml.YAMLError as e:
         raise ConfigError([f"{path}: is not YAML: {str(e).replace(chr(10), ' ')}"]) from e
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise ConfigError([f"{path}: holds a {type(data).__name__} where a mapping of settings is expected"])
+    if strange := [key for key in data if not isinstance(key, str)]:
+        raise ConfigError([f"{path}: {key!r}: is no name of a setting: write names as text" for key in strange])
     return data
 
 
-def problems_of(error: ValidationError, path: Path) -> list[str]:
-    """Return one line for each mistake, naming the file (or the variable that overrides it) and the field."""
+def problems_of(error: ValidationError, path: Path, *, overridden: bool = False) -> list[str]:
+    """Return one line for each mistake, naming the file and the field.
+
+    Args:
+        error: what the validation found.
+        path: the file that was validated.
+        overridden: whether variables win over the file; then the variable is named where the mistake came from one.
+    """
     lines = []
     for item in error.errors():
         field = ".".join(str(part) for part in item["loc"])
-        variable = ENV_PREFIX + "__".join(str(part) for part in item["loc"]).upper()
-        origin = variable if variable in os.environ else str(path)
-        lines.append(f"{origin}: {field}: {item['msg']} (got {str(item['input'])[:80]!r})")
+        origin = (_variable(item["loc"]) if overridden else None) or path
+        lines.append(f"{origin}: {field}: {item['msg']}{_shown(item['loc'], item['input'])}")
     return lines
+
+
+def _variable(loc: tuple[int | str, ...]) -> str | None:
+    """Return the variable that a field was read from: its own, or that of a section or list above it."""
+    names = [ENV_PREFIX + "__".join(str(part) for part in loc[:end]).upper() for end in range(len(loc), 0, -1)]
+    return next((name for name in names if name in os.environ), None)
+
+
+def _shown(loc: tuple[int | str, ...], value: Any) -> str:
+    if SECRET_FIELDS & {*loc}:
+        return ""
+    text = f"a mapping of {', '.join(map(str, value))}" if isinstance(value, dict) else str(value)
+    return f" (got {text[:80]!r})"
 
 
 def _validated(kind: type[Settings], path: Path, data: dict[str, Any]) -> Settings:
@@ -372,7 +407,7 @@ def _validated(kind: type[Settings], path: Path, data: dict[str, Any]) -> Settin
     try:
         settings = kind(**data)
     except ValidationError as e:
-        raise ConfigError(problems + problems_of(e, path)) from e
+        raise ConfigError(problems + problems_of(e, path, overridden=True)) from e
     except SettingsError as e:
         raise ConfigError([*problems, f"environment: {e}"]) from e
     if problems:

@@ -1,122 +1,30 @@
 """The sandbox's journal: what was asked and answered, in one SQLite file that survives `kill -9` at any moment.
 
-What belongs here: the tables, and every transaction on them. What does not: the pipeline's own accounting, with which
-this count shares no code, so that the two can be held against each other; and file contents (`openai_files.py`).
+What belongs here: every transaction on the tables (`journal_records.py`). What does not: the pipeline's own accounting,
+with which this count shares no code, so that the two can be held against each other; and file contents
+(`openai_files.py`).
 
 A batch's rows and its progress are one transaction, and a move from one status to the next names the status it starts
 from: after a crash nothing is answered twice, and whoever comes late finds the move refused.
 
-Times are virtual Unix seconds. A row's status is HTTP's, or 0 and -1 for rows that were lost on purpose.
+Times are virtual Unix seconds.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-LIVE = ("validating", "in_progress", "finalizing", "cancelling")
+from scoring_pipeline.sandbox.journal_records import LATER_COLUMNS, LIVE, SCHEMA, AnswerRow, BatchRecord, FileRecord
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS files (
-    no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, filename TEXT NOT NULL, purpose TEXT NOT NULL,
-    bytes INTEGER NOT NULL, created_at REAL NOT NULL, expires_at REAL, deleted INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE IF NOT EXISTS batches (
-    no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, endpoint TEXT NOT NULL,
-    input_file_id TEXT NOT NULL, metadata TEXT NOT NULL, created_at REAL NOT NULL, expires_at REAL NOT NULL,
-    seconds REAL NOT NULL, fault TEXT NOT NULL, output_expires_seconds REAL, model TEXT, errors TEXT,
-    output_file_id TEXT, error_file_id TEXT, in_progress_at REAL, finalizing_at REAL, completed_at REAL,
-    failed_at REAL, expired_at REAL, cancelling_at REAL, cancelled_at REAL,
-    total INTEGER NOT NULL DEFAULT 0, completed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
-    next_line INTEGER NOT NULL DEFAULT 0, next_offset INTEGER NOT NULL DEFAULT 0,
-    output_bytes INTEGER NOT NULL DEFAULT 0, error_bytes INTEGER NOT NULL DEFAULT 0,
-    prompt_tokens INTEGER NOT NULL DEFAULT 0, completion_tokens INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS batches_status ON batches (status);
-CREATE TABLE IF NOT EXISTS answers (
-    lane TEXT NOT NULL, batch INTEGER NOT NULL, line INTEGER NOT NULL, custom_id TEXT, body_digest TEXT NOT NULL,
-    model TEXT NOT NULL, status INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
-    nano_usd INTEGER NOT NULL, answered_at REAL NOT NULL, PRIMARY KEY (batch, line)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS clock (
-    no INTEGER PRIMARY KEY CHECK (no = 1), real REAL NOT NULL, virtual REAL NOT NULL, speed REAL NOT NULL
-);
-"""
+__all__ = ["LIVE", "AnswerRow", "BatchRecord", "FileRecord", "Journal", "JournalError"]
 
 
 class JournalError(Exception):
     """The journal cannot be opened; the message names the file."""
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """One file; `expires_at` None means never."""
-
-    id: str
-    filename: str
-    purpose: str
-    bytes: int
-    created_at: float
-    expires_at: float | None
-
-
-@dataclass(frozen=True)
-class BatchRecord:
-    """One batch as it stands: its request, its progress through the input file, its timestamps and sums.
-
-    `next_line` and `next_offset` say how far the input is answered, `output_bytes` and `error_bytes` how much of the
-    files being written belongs to those lines. `metadata`, `errors` and `fault` are JSON text.
-    """
-
-    id: str
-    endpoint: str
-    input_file_id: str
-    metadata: str
-    created_at: float
-    expires_at: float
-    seconds: float
-    fault: str = "null"
-    output_expires_seconds: float | None = None
-    no: int = 0
-    status: str = "validating"
-    model: str | None = None
-    errors: str | None = None
-    output_file_id: str | None = None
-    error_file_id: str | None = None
-    in_progress_at: float | None = None
-    finalizing_at: float | None = None
-    completed_at: float | None = None
-    failed_at: float | None = None
-    expired_at: float | None = None
-    cancelling_at: float | None = None
-    cancelled_at: float | None = None
-    total: int = 0
-    completed: int = 0
-    failed: int = 0
-    next_line: int = 0
-    next_offset: int = 0
-    output_bytes: int = 0
-    error_bytes: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-@dataclass(frozen=True)
-class AnswerRow:
-    """One request that was answered (or refused, or lost) once, and what it is billed in nano-USD."""
-
-    line: int
-    custom_id: str | None
-    body_digest: str
-    model: str
-    status: int
-    prompt_tokens: int
-    completion_tokens: int
-    nano_usd: int
 
 
 _BATCH_FIELDS = tuple(field.name for field in fields(BatchRecord))
@@ -132,9 +40,24 @@ class Journal:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(SCHEMA)
+            self._add_later_columns()
         except sqlite3.Error as error:
             raise JournalError(f"{path}: cannot be opened as the sandbox's journal: {error}") from error
+
+    def _add_later_columns(self) -> None:
+        if not self._absent_columns():
+            return
+        with self._transaction() as db:
+            for table, column, kind in self._absent_columns():
+                db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+
+    def _absent_columns(self) -> list[tuple[str, str, str]]:
+        return [
+            (table, column, kind)
+            for table, column, kind in LATER_COLUMNS
+            if column not in {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+        ]
 
     def close(self) -> None:
         """Release the file."""
@@ -158,9 +81,8 @@ class Journal:
 
     def count(self, name: str) -> int:
         """Add one to a named counter and return it: 1 the first time."""
-        sql = "INSERT INTO counters VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value"
         with self._transaction() as db:
-            return int(db.execute(sql, (name,)).fetchone()[0])
+            return _count(db, name)
 
     def clock(self) -> tuple[float, float, float] | None:
         """Return the clock's anchor as (real, virtual, speed), or None in a new journal."""
@@ -193,17 +115,34 @@ class Journal:
 
     def add_batch(self, record: BatchRecord) -> BatchRecord:
         """Add a batch and return it with its number."""
-        names = tuple(name for name in _BATCH_FIELDS if name != "no")
-        values = asdict(record)
-        marks = ", ".join("?" * len(names))
         with self._transaction() as db:
-            db.execute(
-                f"INSERT INTO batches ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - own field names
-                [values[name] for name in names],
-            )
-        added = self.batch(record.id)
-        assert added is not None
-        return added
+            return _insert_batch(db, record)
+
+    def create_batch(
+        self, make: Callable[[int], BatchRecord], *, since: float, at_most: int | None
+    ) -> BatchRecord | None:
+        """Number, make and add a batch in one transaction.
+
+        Args:
+            make: takes the number, counted from 1 over all batches ever created; must not use the journal.
+            since: virtual Unix seconds.
+            at_most: how many batches may have been created since then, this one included; None for any number.
+
+        Returns:
+            The batch, or None where there were too many already; nothing has changed then.
+        """
+        with self._transaction() as db:
+            if at_most is not None:
+                recent = db.execute("SELECT count(*) FROM batches WHERE created_at > ?", (since,)).fetchone()[0]
+                if recent >= at_most:
+                    return None
+            _count(db, "batches_created")
+            return _insert_batch(db, make(db.execute("SELECT coalesce(max(no), 0) + 1 FROM batches").fetchone()[0]))
+
+    def enqueued_tokens(self, model: str) -> int:
+        """Return the prompt tokens of a model's batches that are validated and have not ended."""
+        sql = "SELECT coalesce(sum(enqueued_tokens), 0) FROM batches WHERE model = ? AND status IN (?, ?, ?)"
+        return int(self._select(sql, (model, *LIVE[1:]))[0][0])
 
     def batch(self, batch_id: str) -> BatchRecord | None:
         """Return a batch by its id."""
@@ -246,13 +185,13 @@ class Journal:
         with self._transaction() as db:
             if not _assign(db, batch, progress):
                 return False
-            db.executemany(_INSERT_ANSWER, [("batch", batch.no, *_row_values(row), now) for row in rows])
+            db.executemany(_INSERT_ANSWER, [("batch", batch.no, *_row_values(row), now, row.fault) for row in rows])
             return True
 
     def record_call(self, number: int, row: AnswerRow, now: float) -> None:
         """Record one synchronous call; `number` (from the counter `calls`) takes the place of a line."""
         with self._transaction() as db:
-            db.execute(_INSERT_ANSWER, ("chat", 0, number, *_row_values(row)[1:], now))
+            db.execute(_INSERT_ANSWER, ("chat", 0, number, *_row_values(row)[1:], now, row.fault))
 
     def figures(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one of the summary's queries (`journal_summary.py`)."""
@@ -261,7 +200,7 @@ class Journal:
 
 _FILE_SELECT = f"SELECT {', '.join(_FILE_FIELDS)} FROM files"  # noqa: S608 - own field names
 _BATCH_SELECT = f"SELECT {', '.join(_BATCH_FIELDS)} FROM batches"  # noqa: S608 - own field names
-_INSERT_ANSWER = f"INSERT INTO answers VALUES ({', '.join('?' * 11)})"  # noqa: S608 - marks only
+_INSERT_ANSWER = f"INSERT INTO answers VALUES ({', '.join('?' * 12)})"  # noqa: S608 - marks only
 
 
 def _row_values(row: AnswerRow) -> tuple[Any, ...]:
@@ -275,6 +214,22 @@ def _row_values(row: AnswerRow) -> tuple[Any, ...]:
         row.completion_tokens,
         row.nano_usd,
     )
+
+
+def _count(db: sqlite3.Connection, name: str) -> int:
+    sql = "INSERT INTO counters VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value"
+    return int(db.execute(sql, (name,)).fetchone()[0])
+
+
+def _insert_batch(db: sqlite3.Connection, record: BatchRecord) -> BatchRecord:
+    values = {name: getattr(record, name) for name in _BATCH_FIELDS if name != "no"}
+    marks = ", ".join("?" * len(values))
+    number = db.execute(
+        f"INSERT INTO batches ({', '.join(values)}) VALUES ({marks})",  # noqa: S608 - own field names
+        list(values.values()),
+    ).lastrowid
+    assert number is not None
+    return replace(record, no=number)
 
 
 def _insert_file(db: sqlite3.Connection, record: FileRecord) -> None:

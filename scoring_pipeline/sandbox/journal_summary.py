@@ -18,6 +18,13 @@ SELECT count(*), coalesce(sum(times > 1), 0), coalesce(sum(times - 1), 0) FROM (
     SELECT count(*) AS times FROM answers WHERE status = 200 GROUP BY body_digest
 )
 """
+_FAULTY_ROWS = "SELECT fault, count(*) FROM answers WHERE fault IS NOT NULL GROUP BY fault ORDER BY fault"
+_FAULTY_BATCHES = """
+SELECT json_extract(rule.value, '$.kind') AS kind, count(*)
+FROM batches, json_each(CASE json_type(fault) WHEN 'object' THEN json_array(json(fault)) ELSE fault END) AS rule
+WHERE fault <> 'null' GROUP BY kind ORDER BY kind
+"""
+_FAULTY_CALLS = "SELECT substr(name, 7), value FROM counters WHERE name LIKE 'fault/%' ORDER BY name"
 _IDS_TWICE = """
 SELECT count(*) FROM (SELECT 1 FROM answers WHERE status = 200 AND custom_id IS NOT NULL
                       GROUP BY custom_id HAVING count(*) > 1)
@@ -33,6 +40,7 @@ def journal_summary(journal: Journal) -> dict[str, Any]:
 
     `requests.received` counts lines of batches that passed validation plus synchronous calls; `answered` those with
     HTTP status 200, which alone are billed. USD are decimal text, exact to the nano-dollar.
+    `faults` counts by kind the rows, batches and calls that a scenario's rule met.
     """
     rows, ids, answered, calls, refused, lost = journal.figures(_TOTALS)[0]
     bodies, repeated, surplus = journal.figures(_BODIES)[0]
@@ -65,7 +73,16 @@ def journal_summary(journal: Journal) -> dict[str, Any]:
         },
         "batches": dict(journal.figures("SELECT status, count(*) FROM batches GROUP BY status")),
         "counters": dict(journal.figures("SELECT name, value FROM counters")),
+        "faults": _faults(journal),
         "billed": {"models": billed, "usd": usd(sum(entry["nano_usd"] for entry in billed.values()))},
+    }
+
+
+def _faults(journal: Journal) -> dict[str, dict[str, int]]:
+    return {
+        "rows": dict(journal.figures(_FAULTY_ROWS)),
+        "batches": dict(journal.figures(_FAULTY_BATCHES)),
+        "calls": dict(journal.figures(_FAULTY_CALLS)),
     }
 
 

@@ -7,8 +7,9 @@ validation of the file (`openai_validation.py`).
     in_progress | finalizing -> expired at the end of the window;   any live state -> cancelling -> cancelled
 """
 
+import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,15 @@ import orjson
 
 from scoring_pipeline.sandbox.journal import BatchRecord
 from scoring_pipeline.sandbox.openai_errors import ApiError, missing_parameter
-from scoring_pipeline.sandbox.openai_faults import ExpireRule, FailRule
+from scoring_pipeline.sandbox.openai_fault_batches import rule_of, rules_text, shown
+from scoring_pipeline.sandbox.openai_fault_rules import (
+    ExpireRule,
+    OfBatch,
+    SlowCancelRule,
+    StuckRule,
+    UnknownStatusRule,
+    ValidationDelayRule,
+)
 from scoring_pipeline.sandbox.openai_files import MONTH
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/embeddings")
@@ -33,9 +42,13 @@ _TIMES = (
 
 @dataclass(frozen=True)
 class Timetable:
-    """When a batch is due to reach each state (virtual Unix seconds), and how many of its rows it gets to."""
+    """When a batch is due to reach each state (virtual Unix seconds), and how many of its rows it gets to.
+
+    `begins` is when the first row may be answered; what never comes is at infinity.
+    """
 
     validated: float
+    begins: float
     answered: float
     completed: float
     expires: float
@@ -45,25 +58,48 @@ class Timetable:
     def target(self, now: float) -> int:
         """Return how many rows are to be answered by `now`."""
         end = min(now, self.expires)
-        span = self.answered - self.validated
-        share = 1.0 if end >= self.answered or span <= 0 else max(0.0, (end - self.validated) / span)
+        span = self.answered - self.begins
+        share = 1.0 if end >= self.answered or span <= 0 else max(0.0, (end - self.begins) / span)
         return int(self.reachable * share)
 
 
 def timetable(batch: BatchRecord) -> Timetable:
-    """Return the timetable of a batch, its injected fault included."""
-    fault = orjson.loads(batch.fault)
-    expiring = fault is not None and fault["kind"] == "expire"
-    reachable = int(batch.total * fault["answered_share"]) if expiring else batch.total
-    cancelling = batch.cancelling_at
+    """Return the timetable of a batch, its injected faults included."""
+    stuck, expire = rule_of(batch, StuckRule), rule_of(batch, ExpireRule)
+    delay, pause = rule_of(batch, ValidationDelayRule), rule_of(batch, UnknownStatusRule)
+    usual = _VALIDATED * batch.seconds
+    validating = usual if delay is None else delay.seconds
+    later = validating - usual + (0.0 if pause is None else pause.seconds)
+    completed = batch.expires_at if expire is not None else batch.created_at + batch.seconds + later
     return Timetable(
-        validated=batch.created_at + _VALIDATED * batch.seconds,
-        answered=batch.created_at + _ANSWERED * batch.seconds,
-        completed=batch.expires_at if expiring else batch.created_at + batch.seconds,
-        expires=batch.expires_at,
-        cancelled=None if cancelling is None else cancelling + min(_MAX_CANCELLING, 0.2 * batch.seconds),
-        reachable=reachable,
+        validated=math.inf if _stuck_in(stuck, "validating") else batch.created_at + validating,
+        begins=batch.created_at + usual + later,
+        answered=batch.created_at + _ANSWERED * batch.seconds + later,
+        completed=math.inf if stuck is not None else completed,
+        expires=batch.expires_at if stuck is None or stuck.expires else math.inf,
+        cancelled=_cancelled(batch),
+        reachable=_reachable(batch, expire, stuck),
     )
+
+
+def _stuck_in(rule: StuckRule | None, status: str) -> bool:
+    return rule is not None and rule.status == status
+
+
+def _reachable(batch: BatchRecord, expire: ExpireRule | None, stuck: StuckRule | None) -> int:
+    if expire is not None:
+        return int(batch.total * expire.answered_share)
+    if stuck is not None and stuck.status == "in_progress":
+        return min(int(batch.total * stuck.answered_share), max(0, batch.total - 1))
+    return batch.total
+
+
+def _cancelled(batch: BatchRecord) -> float | None:
+    if batch.cancelling_at is None:
+        return None
+    rule = rule_of(batch, SlowCancelRule)
+    usual = min(_MAX_CANCELLING, 0.2 * batch.seconds)
+    return batch.cancelling_at + (usual if rule is None else rule.seconds)
 
 
 def next_due(batch: BatchRecord, chunk: int) -> float:
@@ -83,11 +119,11 @@ def next_due(batch: BatchRecord, chunk: int) -> float:
     if batch.next_line >= table.reachable:
         return table.expires if table.reachable < batch.total else min(table.answered, table.expires)
     share = min(1.0, (batch.next_line + chunk) / table.reachable)
-    return min(table.validated + share * (table.answered - table.validated), table.expires)
+    return min(table.begins + share * (table.answered - table.begins), table.expires)
 
 
-def new_batch(body: Any, *, now: float, seconds: float, fault: ExpireRule | FailRule | None) -> BatchRecord:
-    """Return the batch that a create call asks for.
+def new_batch(body: Any, *, now: float, seconds: float, faults: Sequence[OfBatch] = ()) -> BatchRecord:
+    """Return the batch that a create call asks for, with the rules that it meets.
 
     Raises:
         ApiError: 400, for what the API refuses before it looks at the file.
@@ -103,7 +139,7 @@ def new_batch(body: Any, *, now: float, seconds: float, fault: ExpireRule | Fail
         _invalid_value(body["endpoint"], "endpoint", ENDPOINTS)
     if body["completion_window"] != "24h":
         _invalid_value(body["completion_window"], "completion_window", ("24h",))
-    window = fault.after_seconds if isinstance(fault, ExpireRule) else WINDOW_SECONDS
+    window = next((rule.after_seconds for rule in faults if isinstance(rule, ExpireRule)), WINDOW_SECONDS)
     return BatchRecord(
         id=f"batch_{secrets.token_hex(12)}",
         endpoint=body["endpoint"],
@@ -112,7 +148,7 @@ def new_batch(body: Any, *, now: float, seconds: float, fault: ExpireRule | Fail
         created_at=now,
         expires_at=now + window,
         seconds=seconds,
-        fault=orjson.dumps(None if fault is None else fault.model_dump(mode="json")).decode(),
+        fault=rules_text(faults),
         output_expires_seconds=_lifetime(body.get("output_expires_after")),
     )
 
@@ -157,8 +193,13 @@ def check_cancellable(batch: BatchRecord) -> None:
         raise ApiError(409, f"Cannot cancel a batch with status '{batch.status}'.")
 
 
+def shown_json(batch: BatchRecord, now: float) -> dict[str, Any]:
+    """Return the API's object of a batch as its faults have it shown at `now` (virtual Unix seconds)."""
+    return shown(batch, batch_json(batch), now)
+
+
 def batch_json(batch: BatchRecord) -> dict[str, Any]:
-    """Return the API's object of a batch."""
+    """Return the API's object of a batch, faults apart."""
     errors = None if batch.errors is None else {"object": "list", "data": orjson.loads(batch.errors)}
     times = {name: getattr(batch, name) for name in _TIMES}
     counted = batch.status not in ("validating", "failed")

@@ -137,7 +137,7 @@ def _check_tools(tools: bytes) -> None:
 
 def _completed(body: Mapping[str, Any], card: ModelCard, tools: bytes, context: Context) -> Answer:
     reply = _reply(body, card, context)
-    prompt_tokens = _prompt_tokens(body, tools, context.count)
+    prompt_tokens = prompt_tokens_of(body, tools, context.count)
     completion_tokens = context.count(reply.arguments or reply.content or "") + _MESSAGE_OVERHEAD
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     if isinstance(limit, int) and limit < completion_tokens:
@@ -206,7 +206,8 @@ def _text(message: Mapping[str, Any]) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _prompt_tokens(body: Mapping[str, Any], tools: bytes, count: TokenCounter) -> int:
+def prompt_tokens_of(body: Mapping[str, Any], tools: bytes, count: TokenCounter) -> int:
+    """Return the prompt tokens of a request whose messages are in order; `tools` is its tools as JSON, or empty."""
     total = static_tokens(tools, count) if tools else 0
     for message in body["messages"]:
         text = _text(message)

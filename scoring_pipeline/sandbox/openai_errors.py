@@ -54,6 +54,15 @@ def missing_parameter(name: str) -> ApiError:
     return ApiError(400, f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
 
 
+def invalid_api_key() -> ApiError:
+    """Return the 401 for a key that is not, or no longer, good."""
+    return ApiError(
+        401,
+        "Incorrect API key provided: sk-sand****. You can find your API key at the provider's account page.",
+        code="invalid_api_key",
+    )
+
+
 def insufficient_quota() -> ApiError:
     """Return the 429 that means stop, not wait."""
     return ApiError(
@@ -72,6 +81,16 @@ def rate_limited(what: str, headers: dict[str, str] | None = None) -> ApiError:
         kind="requests",
         code="rate_limit_exceeded",
         headers=headers,
+    )
+
+
+def overloaded() -> ApiError:
+    """Return the 503 of a provider with too much to do."""
+    return ApiError(
+        503,
+        "The server is currently overloaded with other requests. Sorry about that! Please retry later.",
+        kind="server_error",
+        code="server_error",
     )
 
 

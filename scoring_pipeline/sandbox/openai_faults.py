@@ -1,155 +1,223 @@
-"""Faults on purpose: the scenario file, which request meets which fault, and what a fault does to an answer.
+"""Faults on purpose: the scenario file, and which row, batch, upload or call meets which rule.
 
-What belongs here: rules and their pure effects. What does not: carrying out what happens to a batch or a connection
-(`openai_worker.py`, `openai_routes.py`), which ask this module what is due.
+What belongs here: the scenario, and the table of its kinds. What does not: the fields of rules
+(`openai_fault_rules.py`, `openai_fault_calls.py`) and what they do to a row (`openai_fault_rows.py`), to how a batch
+is shown (`openai_fault_batches.py`), to its course (`openai_batches.py`) and to a call (`openai_fault_replies.py`).
 
-A scenario is YAML or JSON:
+A scenario is YAML or JSON. A rule says which it means by `first`, `every`, `numbers` or `share` (of a hash, always the
+same), narrowed by `models`:
 
     seed: 7
-    rows:                       # the first rule that matches a row decides
+    shuffled: true              # result files in another order than the input, as the provider writes them
+    limits: {creates_per_hour: 2000, enqueued_tokens: {gpt-6-luna: 2000000}}
+    rows:                       # numbered by line in each batch; the first rule that matches a row decides
       - {kind: error_500, share: 0.02}
       - {kind: invalid_arguments, share: 0.01, models: [gpt-6-luna], variant: out_of_bounds}
-    batches:                    # numbered from 1 in order of creation
+      - {kind: duplicate, first: 3, batches: [1]}
+    batches:                    # numbered from 1 in order of creation; one rule of each aspect, the first that applies
       - {kind: expire, numbers: [2], answered_share: 0.4}
-      - {kind: fail_validation, first: 1, code: token_limit_exceeded, message: Enqueued token limit reached.}
-    creates:                    # calls of POST /v1/batches, numbered from 1
+      - {kind: error_file_id, every: 1, value: ""}
+    files:                      # uploads, numbered from 1
+      - {kind: late_file, first: 1, seconds: 2}
+    creates:                    # calls of POST /v1/batches, numbered from 1; before the rules under `calls`
       - {kind: rate_limited, first: 2, retry_after: 1}
       - {kind: lost_reply, every: 10}
+    calls:                      # every operation is numbered for itself
+      - {kind: bad_gateway, every: 5, operations: [retrieve_batch, list_batches]}
+
+Seconds are virtual but for `retry_after`, `pause_seconds` and those of `slow_reply`. The tables say what a kind does
+and where it comes from: a thread (`owner/repo#n`), "OBS" for what was seen of the real API or a compatible one, "docs"
+for what the provider documents, or "guard" for what no report was found of and a client should survive all the same.
+
+rows (billed as answered: everything with status 200, however it is told)
+    error_400, error_429,   body.error with that status, top-level error null             openai/openai-openapi#302
+    error_500, error_503    `file: output`: in the output file                            artefactory/artefactual#332
+    quota_row               429 insufficient_quota as a row                               guard
+    status_0                status_code 0, body {}, in the error file; counted completed  tidyverse/ellmer#830
+    top_level_error         response null, error {code, message}         ProjectTech4DevAI/kaapi-backend#757
+    missing                 in neither file; counted completed, not billed                tidyverse/ellmer#830
+    bad_line                no JSON: line `cut` in half or with a `bad_escape`; billed    tidyverse/ellmer#845
+    blank_line              an empty line after the row                                   OBS (Azure)
+    duplicate               the id again in the `output`, or failed in the `error` file;  llm-d/llm-d-batch-gateway#147
+                            answered and billed once
+    invalid_arguments       `bad_json`, `out_of_bounds`, `missing_field`                  567-labs/instructor#1092
+    refusal                 message.refusal, no content, finish_reason stop               docs
+    length                  arguments cut, finish_reason length                           docs
+    content_filter          no content, no call, finish_reason content_filter             docs
+    no_tool_call            text instead of the call that was forced                      guard
+    two_tool_calls          the call twice, with different arguments                      guard
+    no_usage                usage `absent` or `null`; billed                              guard
+batches
+    course                  one of the following four
+      expire                ends `expired`, paid rows kept, the rest `batch_expired`      warmbly/warmbly#333
+      fail_validation       created, then `failed` with `code` and `message`              openai/openai-python#2084
+      cannot_find_file      created, then `failed`: Cannot find file                      bespokelabsai/curator#116
+      stuck                 stays `status` until cancelled, or until it `expires`         bespokelabsai/curator#287
+    validation_delay        validates for `seconds`                                       OBS (20 s to 15 min)
+    unknown_status          shows `status` for `seconds` after validation, idle meanwhile OBS (compatible servers)
+    slow_cancel             `cancelling` for `seconds`; with `names_unreached` also       OBS (10 min);
+                            `batch_cancelled` rows                                        BerriAI/litellm#36034
+    error_file_id           null, "", `absent`, or an `empty_file` on a clean batch       tobert/kaibo#93
+    counts                  request_counts that lie, or null                              tidyverse/ellmer#830; Azure
+    usage                   a total that is not that of its rows                          OBS (null); guard
+    late_results            404 on the content of result files for `seconds`              guard
+    list_lag                absent from the list for `seconds`                            guard
+    vanish                  404 and absent from the list; runs on and is billed           guard (key of another project)
+files
+    late_file               404 for `seconds`; a batch on it meanwhile: Cannot find file  bespokelabsai/curator#406
+creates, calls: nothing done
+    rate_limited            429 with retry-after, retry-after-ms, x-should-retry          bytedance/deer-flow#4294
+    insufficient_quota      429 that means stop                                           docs
+    unauthorized            401 invalid_api_key                                           docs
+    server_error            500 or 503                                                    docs
+    bad_gateway             502 with a page                                               guard
+    html_200                200 with a page                                               guard (the client returns it)
+    no_reply                connection closed                                             guard
+    payload_too_large       413 with a page (uploads)                                     bespokelabsai/curator#610
+    cannot_find_file        400 (creates)                                                 OBS
+creates, calls: done
+    lost_reply              connection closed before the reply                            apache/airflow#72416
+    slow_reply              reply after `seconds`                                         ogx-ai/ogx#3144
+    error_after_commit      500, 502, 503 or 504                                          QwenLM/qwen-code#11874
+    html_after_commit       200 with a page                                               guard
+    cut_content             content breaks off within a line (contents)                   guard
+    slow_content            content in pieces with pauses (contents)                      guard
+limits
+    creates_per_hour        429 for creates beyond                                        BerriAI/litellm#23901
+    enqueued_tokens         created, then `failed`: token_limit_exceeded; tokens are      openai/openai-python#1643
+                            released when a batch ends
+
+What needs no rule, because requests bring it about: a batch of failing rows only (completed, no output file), a model
+past its shutdown date, tools with reasoning, `max_tokens`, a named tool_choice that finishes with stop.
 """
 
-from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
 
-import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
-from scoring_pipeline.sandbox.openai_completions import Answer
-from scoring_pipeline.sandbox.openai_errors import ApiError, rate_limited, server_error
+from scoring_pipeline.sandbox.openai_fault_calls import CallRule, LostReplyRule, OfCall, QuotaRule, RateLimitRule
+from scoring_pipeline.sandbox.openai_fault_rows import STATUS_LOST, STATUS_MISSING, spoil
+from scoring_pipeline.sandbox.openai_fault_rules import (
+    BatchRule,
+    ExpireRule,
+    FailRule,
+    LateFileRule,
+    Limits,
+    OfBatch,
+    Operation,
+    RowKind,
+    RowRule,
+    Rule,
+    Variant,
+    drawn_number,
+)
 
-RowKind = Literal[
-    "error_400", "error_429", "error_500", "status_0", "missing", "invalid_arguments", "refusal", "length"
+__all__ = [
+    "STATUS_LOST",
+    "STATUS_MISSING",
+    "BatchRule",
+    "CreateRule",
+    "ExpireRule",
+    "FailRule",
+    "LostReplyRule",
+    "QuotaRule",
+    "RateLimitRule",
+    "RowKind",
+    "RowRule",
+    "Scenario",
+    "ScenarioError",
+    "Variant",
+    "load_scenario",
+    "spoil",
 ]
-Variant = Literal["bad_json", "out_of_bounds", "missing_field"]
 
-STATUS_LOST = 0
-STATUS_MISSING = -1
-_VARIANTS: tuple[Variant, ...] = ("bad_json", "out_of_bounds", "missing_field")
+CreateRule = CallRule
 
 
 class ScenarioError(Exception):
     """A scenario file that cannot be used; the message names the file and each field at fault."""
 
 
-class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RowRule(_Rule):
-    """A share of rows, chosen by a hash of `custom_id`, that goes wrong in one way."""
-
-    kind: RowKind
-    share: float = Field(gt=0, le=1)
-    models: tuple[str, ...] = Field(default=(), description="only these; empty: every model")
-    variant: Variant | None = Field(default=None, description="of invalid_arguments; None: each in turn")
-
-    @model_validator(mode="after")
-    def _only_arguments_have_variants(self) -> "RowRule":
-        if self.variant is not None and self.kind != "invalid_arguments":
-            raise ValueError("`variant` goes with kind invalid_arguments only")
-        return self
-
-
-class _Numbered(_Rule):
-    first: int | None = Field(default=None, ge=1, description="the first so many")
-    every: int | None = Field(default=None, ge=1, description="each so-manieth")
-    numbers: tuple[int, ...] = Field(default=(), description="these, counted from 1")
-
-    @model_validator(mode="after")
-    def _says_which(self) -> "_Numbered":
-        if self.first is None and self.every is None and not self.numbers:
-            raise ValueError("say which: give `first`, `every` or `numbers`")
-        return self
-
-    def applies(self, number: int) -> bool:
-        """Return whether the rule means the batch or call with that number (from 1)."""
-        return (
-            (self.first is not None and number <= self.first)
-            or (self.every is not None and number % self.every == 0)
-            or number in self.numbers
-        )
-
-
-class ExpireRule(_Numbered):
-    """Batches that reach the end of their window with only a share of their rows answered."""
-
-    kind: Literal["expire"]
-    answered_share: float = Field(default=0.5, ge=0, lt=1)
-    after_seconds: float = Field(default=86_400, gt=0, description="the window, in virtual seconds")
-
-
-class FailRule(_Numbered):
-    """Batches that fail validation although their file is good."""
-
-    kind: Literal["fail_validation"]
-    code: str = "token_limit_exceeded"
-    message: str = "Enqueued token limit reached. Please try again once some in_progress batches have been completed."
-
-
-class LostReplyRule(_Numbered):
-    """Calls that create a batch and then lose the connection before the reply."""
-
-    kind: Literal["lost_reply"]
-
-
-class RateLimitRule(_Numbered):
-    """Calls that are refused with 429 and a `Retry-After` in real seconds."""
-
-    kind: Literal["rate_limited"]
-    retry_after: float = Field(default=1.0, ge=0)
-
-
-class QuotaRule(_Numbered):
-    """Calls that are refused with 429 `insufficient_quota`."""
-
-    kind: Literal["insufficient_quota"]
-
-
-BatchRule = Annotated[ExpireRule | FailRule, Field(discriminator="kind")]
-CreateRule = Annotated[LostReplyRule | RateLimitRule | QuotaRule, Field(discriminator="kind")]
-_N = TypeVar("_N", bound=_Numbered)
-
-
-def _first(rules: tuple[_N, ...], number: int) -> _N | None:
-    return next((rule for rule in rules if rule.applies(number)), None)
-
-
-class Scenario(_Rule):
+class Scenario(Rule):
     """Everything that goes wrong on purpose."""
 
     seed: int = 0
+    shuffled: bool = True
+    limits: Limits = Limits()
     rows: tuple[RowRule, ...] = ()
     batches: tuple[BatchRule, ...] = ()
-    creates: tuple[CreateRule, ...] = ()
+    files: tuple[LateFileRule, ...] = ()
+    creates: tuple[CallRule, ...] = ()
+    calls: tuple[CallRule, ...] = ()
 
-    def row_rule(self, key: str, model: str) -> tuple[RowRule, int] | None:
-        """Return the rule that a row meets and a number drawn for it, or None; the same key always meets the same."""
+    @model_validator(mode="after")
+    def _creates_are_creates(self) -> "Scenario":
+        for rule in self.creates:
+            if rule.operations or "create_batch" not in rule.only:
+                raise ValueError(
+                    f"creates: {rule.kind} there hits POST /v1/batches only: put what names `operations`, or hits "
+                    "uploads or contents, under `calls`"
+                )
+        return self
+
+    def row_rule(self, key: str, model: str, line: int = 0, batch: int = 0) -> tuple[RowRule, int] | None:
+        """Return the rule that a row meets and a number drawn for it, or None; the same row always meets the same.
+
+        Args:
+            key: the `custom_id`, by which a share is chosen.
+            model: the row's model.
+            line: its number in the batch's file, from 1; 0 where it has none, so that only shares are chosen.
+            batch: the batch's number, from 1; 0 for a synchronous call.
+        """
         for position, rule in enumerate(self.rows):
-            if rule.models and model not in rule.models:
+            if not rule.means_model(model) or (rule.batches and batch not in rule.batches):
                 continue
-            drawn = blake2b(f"{self.seed}/{position}/{key}".encode(), digest_size=8).digest()
-            if int.from_bytes(drawn[:6]) < rule.share * 2**48:
-                return rule, int.from_bytes(drawn[6:])
+            drawn = drawn_number(self.seed, position, key)
+            if rule.applies(line, drawn):
+                return rule, drawn & 0xFFFF
         return None
 
-    def batch_rule(self, number: int) -> ExpireRule | FailRule | None:
-        """Return the rule for the batch created with that number, or None."""
-        return _first(self.batches, number)
+    def batch_rules(self, number: int, model: str | None) -> tuple[OfBatch, ...]:
+        """Return the rules for the batch created with that number: of each aspect the first that applies."""
+        met: dict[str, OfBatch] = {}
+        for position, rule in enumerate(self.batches):
+            drawn = drawn_number(self.seed, position, f"batch/{number}")
+            if rule.aspect not in met and rule.means_model(model) and rule.applies(number, drawn):
+                met[rule.aspect] = rule
+        return tuple(met.values())
 
-    def create_rule(self, number: int) -> LostReplyRule | RateLimitRule | QuotaRule | None:
+    def file_rule(self, number: int) -> LateFileRule | None:
+        """Return the rule for the upload with that number, or None."""
+        drawn = ((rule, drawn_number(self.seed, at, f"file/{number}")) for at, rule in enumerate(self.files))
+        return next((rule for rule, mark in drawn if rule.applies(number, mark)), None)
+
+    def create_rule(self, number: int, model: str | None = None) -> OfCall | None:
         """Return the rule for the call of POST /v1/batches with that number, or None."""
-        return _first(self.creates, number)
+        return self._call_rule(self.creates, "create_batch", number, model) or self.call_rule(
+            "create_batch", number, model
+        )
+
+    def call_rule(self, operation: Operation, number: int, model: str | None = None) -> OfCall | None:
+        """Return the rule under `calls` for the operation's call with that number, or None."""
+        return self._call_rule(self.calls, operation, number, model)
+
+    def _call_rule(
+        self, rules: tuple[CallRule, ...], operation: Operation, number: int, model: str | None
+    ) -> OfCall | None:
+        for position, rule in enumerate(rules):
+            drawn = drawn_number(self.seed, position, f"{operation}/{number}")
+            if rule.means_operation(operation) and rule.means_model(model) and rule.applies(number, drawn):
+                return rule
+        return None
+
+    def counts_calls(self, operation: Operation) -> bool:
+        """Return whether calls of that operation have to be counted."""
+        return operation == "create_batch" or any(rule.means_operation(operation) for rule in self.calls)
+
+    def asks_for_models(self) -> bool:
+        """Return whether a rule for batches or calls is narrowed to models."""
+        return any(rule.models for rules in (self.batches, self.creates, self.calls) for rule in rules)
 
 
 def load_scenario(path: Path | None) -> Scenario:
@@ -169,63 +237,3 @@ def load_scenario(path: Path | None) -> Scenario:
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()]
         raise ScenarioError("\n".join(lines)) from error
-
-
-def spoil(answer: Answer, rule: RowRule, drawn: int) -> Answer:
-    """Return what becomes of a good answer under a rule; an answer that is an error already stays as it is.
-
-    Rows that were lost have status `STATUS_LOST` or `STATUS_MISSING`; like errors they are not billed.
-    """
-    if answer.status != 200:  # noqa: PLR2004 - HTTP's own number
-        return answer
-    if rule.kind in ("invalid_arguments", "refusal", "length"):
-        return _spoiled_content(answer, rule, drawn)
-    if rule.kind == "status_0":
-        return Answer(STATUS_LOST, {}, answer.model)
-    if rule.kind == "missing":
-        return Answer(STATUS_MISSING, {}, answer.model)
-    errors = {
-        "error_400": ApiError(400, "The request could not be processed (injected by the sandbox's scenario)."),
-        "error_429": rate_limited(answer.model),
-        "error_500": server_error(),
-    }
-    error = errors[rule.kind]
-    return Answer(error.status, error.envelope(), answer.model)
-
-
-def _spoiled_content(answer: Answer, rule: RowRule, drawn: int) -> Answer:
-    if "choices" not in answer.body:
-        return answer
-    choice = answer.body["choices"][0]
-    message = dict(choice["message"])
-    if rule.kind == "refusal":
-        message.pop("tool_calls", None)
-        message |= {"content": None, "refusal": "I'm sorry, but I can't help with that."}
-        return _with_message(answer, message, "stop")
-    if not message.get("tool_calls"):
-        return answer
-    call = message["tool_calls"][0]
-    arguments = call["function"]["arguments"]
-    if rule.kind == "length":
-        arguments, finish_reason = arguments[: len(arguments) // 2], "length"
-    else:
-        variant = rule.variant or _VARIANTS[drawn % len(_VARIANTS)]
-        arguments, finish_reason = _invalid(arguments, variant), choice["finish_reason"]
-    message["tool_calls"] = [call | {"function": call["function"] | {"arguments": arguments}}]
-    return _with_message(answer, message, finish_reason)
-
-
-def _with_message(answer: Answer, message: dict[str, Any], finish_reason: str) -> Answer:
-    choice = answer.body["choices"][0] | {"message": message, "finish_reason": finish_reason}
-    body = answer.body | {"choices": [choice]}
-    return Answer(answer.status, body, answer.model, answer.prompt_tokens, answer.completion_tokens)
-
-
-def _invalid(arguments: str, variant: Variant) -> str:
-    if variant == "bad_json":
-        return arguments[:-1] + ', "\\x": }'
-    values = orjson.loads(arguments)
-    if variant == "missing_field" or not values:
-        return orjson.dumps(dict(list(values.items())[1:])).decode()
-    first = next((name for name, value in values.items() if isinstance(value, int | float)), next(iter(values)))
-    return orjson.dumps(values | {first: 1234}).decode()

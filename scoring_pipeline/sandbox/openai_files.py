@@ -8,24 +8,24 @@ that nobody knows, which the next start removes.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from scoring_pipeline.sandbox.journal import FileRecord, Journal
 from scoring_pipeline.sandbox.openai_errors import ApiError, missing_parameter
+from scoring_pipeline.sandbox.openai_multipart import MAX_UPLOAD, Receiver
 
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 MONTH = 30 * 86_400
+_RESULT = "batch_output"
 _HOUR = 3600
-_MAX_UPLOAD = 512 * 1024 * 1024
-_MAX_FIELD = 64 * 1024
 _NOT_JSONL = "Invalid file format for Batch API. Must be .jsonl"
 
 
@@ -56,74 +56,27 @@ class FileFolder:
             path.unlink(missing_ok=True)
 
 
-class _Receiver:
-    """Takes the parts of one multipart upload: the file goes to `path`, small fields to `fields`."""
-
-    def __init__(self, boundary: bytes, path: Path) -> None:
-        self.fields: dict[str, str] = {}
-        self.filename: str | None = None
-        self.size = 0
-        self._out: BinaryIO = path.open("wb")
-        self._header = self._value = b""
-        self._disposition = b""
-        self._name = ""
-        self._in_file = False
-        self._text = bytearray()
-        self.parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._part_begin,
-                "on_header_field": self._header_field,
-                "on_header_value": self._header_value,
-                "on_header_end": self._header_end,
-                "on_headers_finished": self._headers_finished,
-                "on_part_data": self._part_data,
-                "on_part_end": self._part_end,
-            },
-        )
-
-    def close(self) -> None:
-        self._out.close()
-
-    def _part_begin(self) -> None:
-        self._disposition, self._header, self._value = b"", b"", b""
-        self._text = bytearray()
-
-    def _header_field(self, data: bytes, start: int, end: int) -> None:
-        self._header += data[start:end]
-
-    def _header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def _header_end(self) -> None:
-        if self._header.lower() == b"content-disposition":
-            self._disposition = self._value
-        self._header = self._value = b""
-
-    def _headers_finished(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        self._name = options.get(b"name", b"").decode(errors="replace")
-        self._in_file = self._name == "file"
-        if self._in_file:
-            self.filename = options.get(b"filename", b"upload").decode(errors="replace")
-
-    def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._in_file:
-            self.size += end - start
-            if self.size <= _MAX_UPLOAD:
-                self._out.write(memoryview(data)[start:end])
-        elif len(self._text) + end - start <= _MAX_FIELD:
-            self._text += data[start:end]
-
-    def _part_end(self) -> None:
-        if not self._in_file:
-            self.fields[self._name] = self._text.decode(errors="replace")
-
-
 class Files:
     """The operations of the Files API on one folder and its journal."""
 
-    def __init__(self, journal: Journal, folder: FileFolder, *, max_batch_bytes: int) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        folder: FileFolder,
+        *,
+        max_batch_bytes: int,
+        visible_from: Callable[[float], float | None] | None = None,
+    ) -> None:
+        """Serve a folder.
+
+        Args:
+            journal: the journal.
+            folder: where contents lie.
+            max_batch_bytes: the most that a file for a batch may have.
+            visible_from: called for each upload with the time (virtual Unix seconds); returns from when it is known,
+                None for at once. None: all are known at once.
+        """
+        self._visible_from = visible_from or (lambda _: None)
         self._journal = journal
         self._folder = folder
         self._max_batch_bytes = max_batch_bytes
@@ -138,7 +91,7 @@ class Files:
         if kind != b"multipart/form-data" or b"boundary" not in options:
             raise ApiError(400, "Send the file as multipart/form-data with a boundary.")
         path = self._folder.part(f"upload-{secrets.token_hex(8)}")
-        receiver = _Receiver(options[b"boundary"], path)
+        receiver = Receiver(options[b"boundary"], path)
         try:
             async for chunk in request.stream():
                 receiver.parser.write(chunk)
@@ -151,7 +104,7 @@ class Files:
             receiver.close()
             path.unlink(missing_ok=True)
 
-    def _accept(self, receiver: _Receiver, path: Path, now: float) -> FileRecord:
+    def _accept(self, receiver: Receiver, path: Path, now: float) -> FileRecord:
         purpose = receiver.fields.get("purpose")
         if receiver.filename is None:
             raise missing_parameter("file")
@@ -165,7 +118,7 @@ class Files:
                 param="purpose",
                 code="invalid_value",
             )
-        if receiver.size > (self._max_batch_bytes if purpose == "batch" else _MAX_UPLOAD):
+        if receiver.size > (self._max_batch_bytes if purpose == "batch" else MAX_UPLOAD):
             raise ApiError(400, "File is too large.")
         if purpose == "batch" and (not receiver.filename.endswith(".jsonl") or not _begins_with_json(path)):
             raise ApiError(400, _NOT_JSONL)
@@ -173,7 +126,8 @@ class Files:
         file_id = f"file-{secrets.token_hex(12)}"
         expires_at = None if lifetime is None else now + lifetime
         path.rename(self._folder.content(file_id))
-        record = FileRecord(file_id, receiver.filename, purpose, receiver.size, now, expires_at)
+        visible_at = self._visible_from(now)
+        record = FileRecord(file_id, receiver.filename, purpose, receiver.size, now, expires_at, visible_at)
         self._journal.add_file(record)
         return record
 
@@ -184,13 +138,17 @@ class Files:
             ApiError: 404, where it is unknown, deleted or expired.
         """
         record = self._journal.file(file_id)
-        if record is None or (record.expires_at is not None and record.expires_at <= now):
-            raise ApiError(404, f"No such File object: {file_id}", param="id")
+        hidden = record is not None and record.purpose != _RESULT and not record.is_visible(now)
+        if record is None or hidden or (record.expires_at is not None and record.expires_at <= now):
+            raise _no_such_file(file_id)
         return record
 
     def content(self, file_id: str, now: float) -> Path:
-        """Return where the content of a file lies; raises like `get`."""
-        return self._folder.content(self.get(file_id, now).id)
+        """Return where the content of a file lies; raises like `get`, and while a result file has none yet."""
+        record = self.get(file_id, now)
+        if not record.is_visible(now):
+            raise _no_such_file(file_id)
+        return self._folder.content(record.id)
 
     def delete(self, file_id: str, now: float) -> dict[str, Any]:
         """Delete a file; its content stays on disk while a batch that has not ended reads it. Raises like `get`."""
@@ -204,6 +162,7 @@ class Files:
         """Return the list that `GET /v1/files` answers; takes `purpose`, `order`, `after` and `limit`."""
         limit = page_limit(query, default=10_000, most=10_000)
         found = [file for file in self._journal.files() if file.expires_at is None or file.expires_at > now]
+        found = [file for file in found if file.purpose == _RESULT or file.is_visible(now)]
         found = [file for file in found if file.purpose == query.get("purpose", file.purpose)]
         if query.get("order", "desc") == "desc":
             found.reverse()
@@ -218,6 +177,10 @@ class Files:
         """Remove contents that nobody can ask for any more; called at start."""
         keep = {file.id for file in self._journal.files() if file.expires_at is None or file.expires_at > now}
         self._folder.sweep(keep | {batch.input_file_id for batch in self._journal.live_batches()})
+
+
+def _no_such_file(file_id: str) -> ApiError:
+    return ApiError(404, f"No such File object: {file_id}", param="id")
 
 
 def file_json(record: FileRecord) -> dict[str, Any]:

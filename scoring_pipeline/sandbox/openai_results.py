@@ -48,10 +48,8 @@ class Parts:
     def append(self, line: AnsweredLine) -> None:
         """Append a line to the part it belongs to."""
         output, errors = self._files
-        if line.output is not None:
-            output.write(line.output)
-        if line.error is not None:
-            errors.write(line.error)
+        output.write(line.output)
+        errors.write(line.error)
 
     def append_error(self, line: bytes) -> None:
         """Append a line to the error part."""
@@ -64,15 +62,23 @@ class Parts:
             file.close()
         return output, errors
 
-    def publish(self, batch: BatchRecord, folder: FileFolder) -> tuple[str | None, str | None]:
-        """Write the closed parts in shuffled order as files; return their ids, None for an empty one.
+    def publish(
+        self, batch: BatchRecord, folder: FileFolder, *, shuffled: bool = True, empty_errors: bool = False
+    ) -> tuple[str | None, str | None]:
+        """Write the closed parts as files; return their ids, None for an empty one.
 
         Ids and order follow from the batch: done again after a crash, it writes the same files again.
+
+        Args:
+            batch: the batch, about to end.
+            folder: where files lie.
+            shuffled: in another order than the input's.
+            empty_errors: write an error file even if it is empty.
         """
         output, errors = self.paths
         return (
-            _publish(output, f"{batch.id}/output", folder),
-            _publish(errors, f"{batch.id}/errors", folder),
+            _publish(output, f"{batch.id}/output", folder, shuffled=shuffled),
+            _publish(errors, f"{batch.id}/errors", folder, shuffled=shuffled, even_empty=empty_errors),
         )
 
     def remove(self) -> None:
@@ -81,13 +87,17 @@ class Parts:
             path.unlink(missing_ok=True)
 
 
-def _publish(part: Path, seed: str, folder: FileFolder) -> str | None:
-    if part.stat().st_size == 0:
-        return None
+def _publish(part: Path, seed: str, folder: FileFolder, *, shuffled: bool, even_empty: bool = False) -> str | None:
     file_id = f"file-{digest(seed.encode())[:24]}"
+    if part.stat().st_size == 0:
+        if not even_empty:
+            return None
+        folder.content(file_id).write_bytes(b"")
+        return file_id
     with part.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as lines:
         starts = list(_line_starts(lines))
-        random.Random(seed).shuffle(starts)  # noqa: S311 - an order, not a secret
+        if shuffled:
+            random.Random(seed).shuffle(starts)  # noqa: S311 - an order, not a secret
         with folder.content(file_id).open("wb") as target:
             for start in starts:
                 target.write(lines[start : lines.find(b"\n", start) + 1])

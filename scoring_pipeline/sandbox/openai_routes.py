@@ -1,13 +1,12 @@
 """The routes under `/v1` and `/sandbox`: HTTP in, HTTP out.
 
-What belongs here: reading requests, headers, envelopes, connections that are dropped on purpose. What does not: what
-an operation does (`openai_service.py`, `openai_files.py`).
+What belongs here: reading requests, headers, envelopes. What does not: what an operation does (`openai_service.py`,
+`openai_files.py`), replies that go wrong on purpose (`openai_fault_replies.py`).
 """
 
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -20,23 +19,15 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scoring_pipeline.sandbox.journal_summary import journal_summary
-from scoring_pipeline.sandbox.openai_batches import batch_json
 from scoring_pipeline.sandbox.openai_errors import ApiError, model_not_found, server_error
+from scoring_pipeline.sandbox.openai_fault_replies import Handler, LostConnection, carry_out
+from scoring_pipeline.sandbox.openai_fault_rules import Operation
 from scoring_pipeline.sandbox.openai_files import file_json
 from scoring_pipeline.sandbox.openai_models import MODELS, OWNER
 from scoring_pipeline.sandbox.openai_service import Service
 
-Handler = Callable[[Request], Awaitable[Response]]
 _OPENAI_VERSION = b"2020-10-01"
-
-
-class LostConnection(Response):
-    """A reply of which only the status line arrives; the server then closes the connection."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Send the head of a response, and no body."""
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"1000"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+_WITH_MODELS: tuple[Operation, ...] = ("create_batch", "chat", "embeddings")
 
 
 class Headers:
@@ -122,22 +113,39 @@ class Routes:
 
     def api(self) -> list[BaseRoute]:
         """Return the routes to be mounted at `/v1`."""
-        table: list[tuple[str, str, Handler]] = [
-            ("POST", "/files", self._upload),
-            ("GET", "/files", self._list_files),
-            ("GET", "/files/{id}", self._get_file),
-            ("DELETE", "/files/{id}", self._delete_file),
-            ("GET", "/files/{id}/content", self._file_content),
-            ("POST", "/batches", self._create_batch),
-            ("GET", "/batches", self._list_batches),
-            ("GET", "/batches/{id}", self._get_batch),
-            ("POST", "/batches/{id}/cancel", self._cancel_batch),
-            ("POST", "/chat/completions", self._call),
-            ("POST", "/embeddings", self._call),
-            ("GET", "/models", self._list_models),
-            ("GET", "/models/{id}", self._get_model),
+        table: list[tuple[str, str, Operation, Handler]] = [
+            ("POST", "/files", "upload_file", self._upload),
+            ("GET", "/files", "list_files", self._list_files),
+            ("GET", "/files/{id}", "retrieve_file", self._get_file),
+            ("DELETE", "/files/{id}", "delete_file", self._delete_file),
+            ("GET", "/files/{id}/content", "file_content", self._file_content),
+            ("POST", "/batches", "create_batch", self._create_batch),
+            ("GET", "/batches", "list_batches", self._list_batches),
+            ("GET", "/batches/{id}", "retrieve_batch", self._get_batch),
+            ("POST", "/batches/{id}/cancel", "cancel_batch", self._cancel_batch),
+            ("POST", "/chat/completions", "chat", self._call),
+            ("POST", "/embeddings", "embeddings", self._call),
+            ("GET", "/models", "list_models", self._list_models),
+            ("GET", "/models/{id}", "retrieve_model", self._get_model),
         ]
-        return [Route(path, _authorized(handler), methods=[method]) for method, path, handler in table]
+        return [
+            Route(path, _authorized(self._met(operation, handler)), methods=[method])
+            for method, path, operation, handler in table
+        ]
+
+    def _met(self, operation: Operation, handler: Handler) -> Handler:
+        if not self._service.counts_calls(operation):
+            return handler
+
+        async def met(request: Request) -> Response:
+            body = await _json_body(request) if operation in _WITH_MODELS else None
+            rule = await run_in_threadpool(self._service.call_rule, operation, body)
+            if rule is None:
+                return await handler(request)
+            file_id = body.get("input_file_id") if isinstance(body, dict) else None
+            return await carry_out(rule, handler, request, file_id)
+
+        return met
 
     def control(self) -> list[BaseRoute]:
         """Return the routes to be mounted at `/sandbox`."""
@@ -170,8 +178,7 @@ class Routes:
 
     async def _create_batch(self, request: Request) -> Response:
         self._check_worker()
-        batch, lost = await run_in_threadpool(self._service.create_batch, await _json_body(request))
-        return LostConnection() if lost else reply(batch)
+        return reply(await run_in_threadpool(self._service.create_batch, await _json_body(request)))
 
     async def _list_batches(self, request: Request) -> Response:
         self._check_worker()
@@ -179,7 +186,7 @@ class Routes:
 
     async def _get_batch(self, request: Request) -> Response:
         self._check_worker()
-        return reply(batch_json(await run_in_threadpool(self._service.batch, request.path_params["id"])))
+        return reply(await run_in_threadpool(self._service.show_batch, request.path_params["id"]))
 
     async def _cancel_batch(self, request: Request) -> Response:
         return reply(await run_in_threadpool(self._service.cancel_batch, request.path_params["id"]))

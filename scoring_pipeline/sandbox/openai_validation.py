@@ -4,7 +4,7 @@ What belongs here: what makes the whole batch fail. What does not: what makes on
 (`openai_completions.py`) and what the create call refuses at once (`openai_batches.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,25 @@ def file_not_found(file_id: str) -> dict[str, Any]:
     )
 
 
+def queue_is_full(model: str, limit: int) -> dict[str, Any]:
+    """Return the error of a batch that would take its model's queue beyond the limit."""
+    text = (
+        f"Enqueued token limit reached for {model} in organization org-sandbox. Limit: {limit:,} enqueued tokens. "
+        "Please try again once some in_progress batches have been completed."
+    )
+    return batch_error("token_limit_exceeded", text)
+
+
 @dataclass
 class Validation:
-    """What reading an input file has found so far."""
+    """What reading an input file has found so far; `tokens` of the prompts only if `count_tokens` was given."""
 
     endpoint: str
     now: float
     max_requests: int
+    count_tokens: Callable[[Mapping[str, Any]], int] | None = None
     total: int = 0
+    tokens: int = 0
     model: str | None = None
     errors: list[dict[str, Any]] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
@@ -112,6 +123,8 @@ class Validation:
         if body.get("stream"):
             text = "Chat Completions: Streaming is not supported in the Batch API."
             return batch_error("streaming_unsupported", text, param="body.stream")
+        if self.count_tokens is not None:
+            self.tokens += self.count_tokens(body)
         if content == "input":
             self._inputs += _input_count(body[content])
         return None

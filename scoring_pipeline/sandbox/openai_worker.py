@@ -3,10 +3,12 @@
 What belongs here: what is done at each step, and in which transaction. What does not: when a step is due
 (`openai_batches.timetable`), what a row's answer is (`openai_rows.py`).
 
-Each step is taken at its due time even if the thread comes to it later, so that a clock that leaps, or a slow
-machine, changes nothing in a batch's history.
+Each step is taken at its due time even if the thread comes to it later, and the earliest is taken first, so that a
+clock that leaps, or a slow machine, changes nothing in a batch's history, nor in what it left of its model's queue to
+the others.
 """
 
+import heapq
 import logging
 import threading
 from dataclasses import dataclass
@@ -15,16 +17,18 @@ from typing import Literal
 
 import orjson
 
-from scoring_pipeline.sandbox.journal import AnswerRow, BatchRecord, FileRecord, Journal
+from scoring_pipeline.sandbox.journal import LIVE, AnswerRow, BatchRecord, FileRecord, Journal
 from scoring_pipeline.sandbox.openai_batches import next_due, timetable
 from scoring_pipeline.sandbox.openai_clock import VirtualClock
+from scoring_pipeline.sandbox.openai_fault_batches import has_empty_error_file, results_from, rule_of
+from scoring_pipeline.sandbox.openai_fault_rules import FailRule, FileNotFoundRule, SlowCancelRule
 from scoring_pipeline.sandbox.openai_faults import STATUS_LOST, STATUS_MISSING, Scenario
 from scoring_pipeline.sandbox.openai_files import MONTH, FileFolder
 from scoring_pipeline.sandbox.openai_options import SandboxOptions
 from scoring_pipeline.sandbox.openai_results import AnswerLine, Parts, read_lines
-from scoring_pipeline.sandbox.openai_rows import answer_line, expired_line
+from scoring_pipeline.sandbox.openai_rows import Unreached, answer_line, request_tokens, unreached_line
 from scoring_pipeline.sandbox.openai_tokens import token_counter
-from scoring_pipeline.sandbox.openai_validation import Validation, batch_error, file_not_found
+from scoring_pipeline.sandbox.openai_validation import Validation, batch_error, file_not_found, queue_is_full
 
 _log = logging.getLogger(__name__)
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.005, 1.0
@@ -89,17 +93,25 @@ class Worker:
         live = self._desk.journal.live_batches()
         if not live:
             return None
-        due = min(next_due(batch, self._chunk(batch)) for batch in live)
+        due = min(self._due(batch) for batch in live)
         wait = (due - self._desk.clock.now()) / self._desk.clock.speed
         return max(_SHORTEST_WAIT, min(_LONGEST_WAIT, wait))
 
     def _advance(self) -> None:
         now = self._desk.clock.now()
-        waiting = self._desk.journal.live_batches()
+        waiting = [(self._due(batch), batch.no, batch.id) for batch in self._desk.journal.live_batches()]
+        heapq.heapify(waiting)
         while waiting and not self._stopping.is_set():
-            moved = [batch.id for batch in waiting if not self._stopping.is_set() and self._step(batch, now)]
-            again = (self._desk.journal.batch(batch_id) for batch_id in moved)
-            waiting = [batch for batch in again if batch is not None]
+            _, number, batch_id = heapq.heappop(waiting)
+            batch = self._desk.journal.batch(batch_id)
+            if batch is None or not self._step(batch, now):
+                continue
+            moved = self._desk.journal.batch(batch_id)
+            if moved is not None and moved.status in LIVE:
+                heapq.heappush(waiting, (self._due(moved), number, batch_id))
+
+    def _due(self, batch: BatchRecord) -> float:
+        return next_due(batch, self._chunk(batch))
 
     def _chunk(self, batch: BatchRecord) -> int:
         return min(self._desk.options.chunk_requests, max(1, batch.total // 4))
@@ -108,11 +120,7 @@ class Worker:
         """Take one step if one is due; return whether one was taken."""
         table = timetable(batch)
         if batch.status == "cancelling":
-            return (
-                table.cancelled is not None
-                and now >= table.cancelled
-                and self._end(batch, "cancelled", table.cancelled)
-            )
+            return self._cancel(batch, now)
         if batch.status == "validating":
             return now >= table.validated and self._validate(batch, table.validated)
         if batch.status == "in_progress":
@@ -122,6 +130,16 @@ class Worker:
                 return now >= table.expires and self._end(batch, "expired", table.expires)
             return now >= table.completed and self._end(batch, "completed", table.completed)
         return False
+
+    def _cancel(self, batch: BatchRecord, now: float) -> bool:
+        table, rule = timetable(batch), rule_of(batch, SlowCancelRule)
+        if table.cancelled is None or now < table.cancelled:
+            return False
+        if rule is not None and rule.keeps_answering:
+            due = table.target(table.cancelled) - batch.next_line
+            if due > 0:
+                return self._answer(batch, min(due, self._desk.options.chunk_requests), table.cancelled)
+        return self._end(batch, "cancelled", table.cancelled)
 
     def _progress(self, batch: BatchRecord, now: float) -> bool:
         table = timetable(batch)
@@ -135,23 +153,44 @@ class Worker:
         return now >= table.expires and self._end(batch, "expired", table.expires)
 
     def _validate(self, batch: BatchRecord, at: float) -> bool:
-        found = Validation(batch.endpoint, at, self._desk.options.max_requests)
-        record = self._desk.journal.file(batch.input_file_id)
-        fault = orjson.loads(batch.fault)
-        if record is None or record.purpose != "batch" or (record.expires_at or at) < at:
-            found.errors.append(file_not_found(batch.input_file_id))
-        elif fault is not None and fault["kind"] == "fail_validation":
-            found.errors.append(batch_error(fault["code"], fault["message"]))
-        else:
-            found.read(self._desk.folder.content(batch.input_file_id))
+        found = self._validation(batch, at)
         if found.errors:
             errors = orjson.dumps(found.errors).decode()
             moved = self._desk.journal.move(batch, status="failed", failed_at=at, errors=errors, model=found.model)
             self._forget_input(batch)
             return moved
         return self._desk.journal.move(
-            batch, status="in_progress", in_progress_at=at, total=found.total, model=found.model
+            batch,
+            status="in_progress",
+            in_progress_at=at,
+            total=found.total,
+            model=found.model,
+            enqueued_tokens=found.tokens,
         )
+
+    def _validation(self, batch: BatchRecord, at: float) -> Validation:
+        limits = self._desk.scenario.limits.enqueued_tokens
+        count = partial(request_tokens, batch.endpoint, count=self._count) if limits else None
+        found = Validation(batch.endpoint, at, self._desk.options.max_requests, count)
+        fail = rule_of(batch, FailRule)
+        if rule_of(batch, FileNotFoundRule) is not None or not self._has_input(batch, at):
+            found.errors.append(file_not_found(batch.input_file_id))
+        elif fail is not None:
+            found.errors.append(batch_error(fail.code, fail.message, param=fail.param))
+        else:
+            found.read(self._desk.folder.content(batch.input_file_id))
+        limit = limits.get(found.model or "")
+        if limit is not None and found.model is not None and not found.errors:
+            taken = self._desk.journal.enqueued_tokens(found.model)
+            if taken + found.tokens > limit:
+                found.errors.append(queue_is_full(found.model, limit))
+        return found
+
+    def _has_input(self, batch: BatchRecord, at: float) -> bool:
+        record = self._desk.journal.file(batch.input_file_id)
+        if record is None or record.purpose != "batch" or not record.is_visible(batch.created_at):
+            return False
+        return record.expires_at is None or record.expires_at >= at
 
     def _answerer(self, batch: BatchRecord) -> AnswerLine:
         return partial(answer_line, batch, count=self._count, scenario=self._desk.scenario)
@@ -184,12 +223,18 @@ class Worker:
 
     def _end(self, batch: BatchRecord, status: Literal["completed", "expired", "cancelled"], at: float) -> bool:
         parts = Parts(self._desk.folder, batch, self._answerer(batch))
-        if status == "expired":
+        code = _code_of_unreached(batch, status)
+        if code is not None:
             content = self._desk.folder.content(batch.input_file_id)
             for number, line in enumerate(read_lines(content, batch.next_offset), start=batch.next_line):
-                parts.append_error(expired_line(batch, line, number))
+                parts.append_error(unreached_line(batch, line, number, code))
         parts.close()
-        output_id, error_id = parts.publish(batch, self._desk.folder)
+        output_id, error_id = parts.publish(
+            batch,
+            self._desk.folder,
+            shuffled=self._desk.scenario.shuffled,
+            empty_errors=has_empty_error_file(batch),
+        )
         records = [
             self._result_file(batch, file_id, name, at)
             for file_id, name in ((output_id, "output"), (error_id, "error"))
@@ -207,9 +252,20 @@ class Worker:
     def _result_file(self, batch: BatchRecord, file_id: str, name: str, at: float) -> FileRecord:
         size = self._desk.folder.content(file_id).stat().st_size
         expires_at = at + (batch.output_expires_seconds or MONTH)
-        return FileRecord(file_id, f"{batch.id}_{name}.jsonl", "batch_output", size, at, expires_at)
+        filename, visible_at = f"{batch.id}_{name}.jsonl", results_from(batch, at)
+        return FileRecord(file_id, filename, "batch_output", size, at, expires_at, visible_at)
 
     def _forget_input(self, batch: BatchRecord) -> None:
         """Remove the content of an input file that was deleted while its batch was still live."""
         if self._desk.journal.file(batch.input_file_id) is None:
             self._desk.folder.content(batch.input_file_id).unlink(missing_ok=True)
+
+
+def _code_of_unreached(batch: BatchRecord, status: str) -> Unreached | None:
+    """Return the code of the error rows for what was not answered when the batch ended, None for no such rows."""
+    if status == "expired":
+        return "batch_expired"
+    rule = rule_of(batch, SlowCancelRule)
+    # A batch that was cancelled while it was validated has no rows yet.
+    named = rule is not None and rule.names_unreached and batch.in_progress_at is not None
+    return "batch_cancelled" if status == "cancelled" and named else None

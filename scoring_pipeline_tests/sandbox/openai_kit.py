@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import orjson
 import uvicorn
+import yaml
 from openai import OpenAI
 from openai.types import Batch
 
@@ -99,6 +100,30 @@ def lines_of(content: bytes) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
+class Results:
+    """A batch that has ended, with the bytes of its files."""
+
+    batch: Batch
+    output_bytes: bytes
+    error_bytes: bytes
+
+    @property
+    def output(self) -> list[dict[str, Any]]:
+        return lines_of(self.output_bytes)
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        return lines_of(self.error_bytes)
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Total, completed and failed."""
+        counts = self.batch.request_counts
+        assert counts is not None
+        return counts.total, counts.completed, counts.failed
+
+
+@dataclass(frozen=True)
 class Running:
     """A server, a client of it without retries, and its clock."""
 
@@ -128,9 +153,36 @@ class Running:
     def again(self, batch: Batch) -> Batch:
         return self.client.batches.retrieve(batch.id)
 
+    def completed(self, count: int = 8, *, seconds: float = 100) -> Results:
+        """Submit so many requests, let the batch end, and return it with its rows."""
+        batch = self.submit([batch_request(number) for number in range(count)])
+        self.advance(seconds)
+        return self.results(batch)
+
+    def results(self, batch: Batch) -> Results:
+        """Return a batch that has ended, and the lines of its files."""
+        done = self.again(batch)
+        files = (done.output_file_id, done.error_file_id)
+        output, errors = (self.client.files.content(file).content if file else b"" for file in files)
+        return Results(done, output, errors)
+
     def content(self, file_id: str | None) -> list[dict[str, Any]]:
         assert file_id is not None
         return lines_of(self.client.files.content(file_id).content)
+
+
+def write_scenario(folder: Path, **sections: Any) -> Path:
+    """Write a scenario's file into a folder and return its path."""
+    path = folder / "scenario.yaml"
+    path.write_text(yaml.safe_dump(sections))
+    return path
+
+
+@contextmanager
+def faulty(folder: Path, options: dict[str, Any] | None = None, **sections: Any) -> Iterator[Running]:
+    """Serve a folder as `serving` does, under a scenario of these sections."""
+    with serving(folder, scenario=write_scenario(folder, **sections), **(options or {})) as running:
+        yield running
 
 
 def client_of(url: str) -> OpenAI:

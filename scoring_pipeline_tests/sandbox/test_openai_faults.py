@@ -4,17 +4,10 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-import yaml
 from openai import APIConnectionError, InternalServerError, RateLimitError
-from openai_kit import ENDPOINT, Running, batch_request, chat_body, jsonl, serving
+from openai_kit import ENDPOINT, Running, batch_request, chat_body, jsonl, serving, write_scenario
 
 from scoring_pipeline.sandbox.openai_faults import RowRule, Scenario, ScenarioError, load_scenario
-
-
-def _scenario(folder: Path, **rules: Any) -> Path:
-    path = folder / "scenario.yaml"
-    path.write_text(yaml.safe_dump(rules))
-    return path
 
 
 def _completed(sandbox: Running, count: int = 8) -> tuple[Any, list[dict[str, Any]], list[dict[str, Any]]]:
@@ -36,7 +29,7 @@ def _completed(sandbox: Running, count: int = 8) -> tuple[Any, list[dict[str, An
     ],
 )
 def test_a_row_can_fail_as_the_provider_fails_it(tmp_path: Path, kind: str, status: int, code: str | None) -> None:
-    with serving(tmp_path, scenario=_scenario(tmp_path, rows=[{"kind": kind, "share": 1}])) as sandbox:
+    with serving(tmp_path, scenario=write_scenario(tmp_path, rows=[{"kind": kind, "share": 1}])) as sandbox:
         done, output, errors = _completed(sandbox)
         journal = sandbox.journal()
     assert output == []
@@ -48,7 +41,7 @@ def test_a_row_can_fail_as_the_provider_fails_it(tmp_path: Path, kind: str, stat
 
 
 def test_a_row_with_status_0_lies_in_the_error_file_while_the_counts_say_all_is_well(tmp_path: Path) -> None:
-    with serving(tmp_path, scenario=_scenario(tmp_path, rows=[{"kind": "status_0", "share": 1}])) as sandbox:
+    with serving(tmp_path, scenario=write_scenario(tmp_path, rows=[{"kind": "status_0", "share": 1}])) as sandbox:
         done, output, errors = _completed(sandbox)
     assert output == []
     assert [row["response"] for row in errors] == [{"status_code": 0, "request_id": "", "body": {}}] * 8
@@ -56,7 +49,7 @@ def test_a_row_with_status_0_lies_in_the_error_file_while_the_counts_say_all_is_
 
 
 def test_a_missing_row_is_in_neither_file(tmp_path: Path) -> None:
-    with serving(tmp_path, scenario=_scenario(tmp_path, rows=[{"kind": "missing", "share": 0.5}])) as sandbox:
+    with serving(tmp_path, scenario=write_scenario(tmp_path, rows=[{"kind": "missing", "share": 0.5}])) as sandbox:
         done, output, errors = _completed(sandbox, 40)
         journal = sandbox.journal()
     assert 0 < len(output) < 40
@@ -71,7 +64,7 @@ def _arguments(row: dict[str, Any]) -> str:
 
 
 def test_arguments_can_be_invalid_in_three_ways_and_are_billed_all_the_same(tmp_path: Path) -> None:
-    scenario = _scenario(tmp_path, rows=[{"kind": "invalid_arguments", "share": 1}])
+    scenario = write_scenario(tmp_path, rows=[{"kind": "invalid_arguments", "share": 1}])
     with serving(tmp_path, scenario=scenario) as sandbox:
         _, output, _ = _completed(sandbox, 40)
         billed = sandbox.journal()["requests"]["answered"]
@@ -89,7 +82,7 @@ def test_arguments_can_be_invalid_in_three_ways_and_are_billed_all_the_same(tmp_
 
 
 def test_a_refusal_has_neither_content_nor_tool_calls(tmp_path: Path) -> None:
-    with serving(tmp_path, scenario=_scenario(tmp_path, rows=[{"kind": "refusal", "share": 1}])) as sandbox:
+    with serving(tmp_path, scenario=write_scenario(tmp_path, rows=[{"kind": "refusal", "share": 1}])) as sandbox:
         _, output, _ = _completed(sandbox, 2)
     for row in output:
         choice = row["response"]["body"]["choices"][0]
@@ -100,7 +93,7 @@ def test_a_refusal_has_neither_content_nor_tool_calls(tmp_path: Path) -> None:
 
 
 def test_an_answer_can_be_cut_off(tmp_path: Path) -> None:
-    with serving(tmp_path, scenario=_scenario(tmp_path, rows=[{"kind": "length", "share": 1}])) as sandbox:
+    with serving(tmp_path, scenario=write_scenario(tmp_path, rows=[{"kind": "length", "share": 1}])) as sandbox:
         _, output, _ = _completed(sandbox, 2)
     for row in output:
         assert row["response"]["body"]["choices"][0]["finish_reason"] == "length"
@@ -122,7 +115,7 @@ def test_rows_are_chosen_by_a_hash_of_their_custom_id_in_about_the_share_that_wa
 
 def test_a_batch_can_expire_with_a_share_of_its_rows_answered(tmp_path: Path) -> None:
     rule = {"kind": "expire", "numbers": [2], "answered_share": 0.25, "after_seconds": 500}
-    with serving(tmp_path, scenario=_scenario(tmp_path, batches=[rule])) as sandbox:
+    with serving(tmp_path, scenario=write_scenario(tmp_path, batches=[rule])) as sandbox:
         healthy, expiring = (sandbox.submit([batch_request(number) for number in range(8)]) for _ in range(2))
         sandbox.advance(499)
         assert [sandbox.again(batch).status for batch in (healthy, expiring)] == ["completed", "in_progress"]
@@ -135,7 +128,7 @@ def test_a_batch_can_expire_with_a_share_of_its_rows_answered(tmp_path: Path) ->
 
 def test_a_batch_can_fail_validation_for_want_of_room_in_the_queue(tmp_path: Path) -> None:
     rule = {"kind": "fail_validation", "first": 1, "message": "Enqueued token limit reached for gpt-6-luna."}
-    with serving(tmp_path, scenario=_scenario(tmp_path, batches=[rule])) as sandbox:
+    with serving(tmp_path, scenario=write_scenario(tmp_path, batches=[rule])) as sandbox:
         first, second = (sandbox.submit([batch_request(1)]) for _ in range(2))
         sandbox.advance(100)
         failed = sandbox.again(first)
@@ -147,7 +140,7 @@ def test_a_batch_can_fail_validation_for_want_of_room_in_the_queue(tmp_path: Pat
 
 
 def test_a_create_call_whose_reply_is_lost_has_created_the_batch(tmp_path: Path) -> None:
-    with serving(tmp_path, scenario=_scenario(tmp_path, creates=[{"kind": "lost_reply", "first": 1}])) as sandbox:
+    with serving(tmp_path, scenario=write_scenario(tmp_path, creates=[{"kind": "lost_reply", "first": 1}])) as sandbox:
         file_id = sandbox.upload(jsonl([batch_request(1)]))
         with pytest.raises(APIConnectionError):
             sandbox.create(file_id, metadata={"key": "k1"})
@@ -158,7 +151,7 @@ def test_a_create_call_whose_reply_is_lost_has_created_the_batch(tmp_path: Path)
 
 def test_a_create_call_can_be_told_to_wait(tmp_path: Path) -> None:
     rule = {"kind": "rate_limited", "first": 2, "retry_after": 1.5}
-    with serving(tmp_path, scenario=_scenario(tmp_path, creates=[rule])) as sandbox:
+    with serving(tmp_path, scenario=write_scenario(tmp_path, creates=[rule])) as sandbox:
         file_id = sandbox.upload(jsonl([batch_request(1)]))
         for _ in range(2):
             with pytest.raises(RateLimitError) as caught:
@@ -170,7 +163,7 @@ def test_a_create_call_can_be_told_to_wait(tmp_path: Path) -> None:
 
 
 def test_calls_are_still_counted_after_a_restart(tmp_path: Path) -> None:
-    scenario = _scenario(tmp_path, creates=[{"kind": "insufficient_quota", "numbers": [2]}])
+    scenario = write_scenario(tmp_path, creates=[{"kind": "insufficient_quota", "numbers": [2]}])
     with serving(tmp_path, scenario=scenario) as sandbox:
         file_id = sandbox.upload(jsonl([batch_request(1)]))
         sandbox.create(file_id)
@@ -183,12 +176,12 @@ def test_calls_are_still_counted_after_a_restart(tmp_path: Path) -> None:
 
 def test_synchronous_calls_meet_the_row_faults_too(tmp_path: Path) -> None:
     with (
-        serving(tmp_path, scenario=_scenario(tmp_path, rows=[{"kind": "error_500", "share": 1}])) as sandbox,
+        serving(tmp_path, scenario=write_scenario(tmp_path, rows=[{"kind": "error_500", "share": 1}])) as sandbox,
         pytest.raises(InternalServerError),
     ):
         sandbox.client.chat.completions.create(**chat_body())
     with (
-        serving(tmp_path, scenario=_scenario(tmp_path, rows=[{"kind": "missing", "share": 1}])) as sandbox,
+        serving(tmp_path, scenario=write_scenario(tmp_path, rows=[{"kind": "missing", "share": 1}])) as sandbox,
         httpx2.Client(trust_env=False, headers={"authorization": "Bearer x"}) as client,
         pytest.raises(httpx2.RemoteProtocolError),
     ):
@@ -205,6 +198,38 @@ def test_synchronous_calls_meet_the_row_faults_too(tmp_path: Path) -> None:
         pytest.param(
             "rows: [{kind: missing, share: 1, variant: bad_json}]", "variant", id="a variant of what has none"
         ),
+        pytest.param(
+            "rows: [{kind: duplicate, share: 1, variant: cut}]",
+            "`variant` of duplicate is one of output, error",
+            id="a variant of another kind",
+        ),
+        pytest.param("rows: [{kind: missing}]", "or a `share`", id="a rule for no row"),
+        pytest.param(
+            "rows: [{kind: refusal, share: 1, file: output}]", "`file` goes with kinds error_400", id="a file"
+        ),
+        pytest.param(
+            "rows: [{kind: missing, share: 1, models: [gpt-6-lunar]}]",
+            "the sandbox has no model gpt-6-lunar; it has gpt-6-luna,",
+            id="a misspelt model would never be hit",
+        ),
+        pytest.param("batches: [{kind: counts, first: 1, says: many}]", "batches.0.counts.says", id="an unknown lie"),
+        pytest.param(
+            "batches: [{kind: unknown_status, first: 1, status: failed}]",
+            "failed is a status that the API has",
+            id="an unknown status that is known",
+        ),
+        pytest.param("batches: [{kind: error_file_id, first: 1, value: no}]", "error_file_id", id="another null"),
+        pytest.param(
+            "creates: [{kind: cut_content, first: 1}]",
+            "cut_content there hits POST /v1/batches only",
+            id="a fault of contents among the creates",
+        ),
+        pytest.param(
+            "calls: [{kind: cannot_find_file, first: 1, operations: [chat]}]",
+            "cannot_find_file can hit create_batch only",
+            id="a fault of creates for another operation",
+        ),
+        pytest.param("limits: {enqueued_tokens: {gpt-7: 1}}", "limits.enqueued_tokens", id="a limit of no model"),
         pytest.param("rows: [", "cannot be read", id="no YAML"),
         pytest.param("[]", "file", id="a list instead of sections"),
     ],

@@ -1,19 +1,23 @@
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx2
 import pytest
-from openai_kit import FROZEN, Running, batch_request, client_of, jsonl
+from openai.types import Batch
+from openai_kit import FROZEN, Running, batch_request, client_of, jsonl, serving, write_scenario
 
+from scoring_pipeline.sandbox.openai_fault_rules import RowKind
 from scoring_pipeline.sandbox.openai_options import SandboxOptions
 from scoring_pipeline.sandbox.process import (
     SandboxError,
@@ -78,7 +82,7 @@ def test_killed_in_the_middle_of_a_batch_it_goes_on_where_it_was_and_answers_not
     handle = ensure_running(tmp_path, _STILL)
     sandbox = _running(handle)
     batch = sandbox.submit([batch_request(number) for number in range(3000)])
-    _kill_while_answering(sandbox, batch.id, tmp_path)
+    _kill_while_answering(sandbox, batch.id, tmp_path, 3000, seconds=79)
     again = ensure_running(tmp_path, _STILL)
     try:
         assert again.base_url == handle.base_url
@@ -97,10 +101,57 @@ def test_killed_in_the_middle_of_a_batch_it_goes_on_where_it_was_and_answers_not
         again.stop()
 
 
-def _kill_while_answering(sandbox: Running, batch_id: str, folder: Path) -> None:
+_EVERY_ROW_FAULT = [{"kind": kind, "share": 0.06} for kind in get_args(RowKind)]
+_SLOW_CANCEL = {"kind": "slow_cancel", "every": 1, "seconds": 500, "keeps_answering": True, "names_unreached": True}
+
+
+@pytest.mark.parametrize(
+    ("rules", "cancelled"),
+    [
+        pytest.param([], False, id="a batch that completes"),
+        pytest.param([{"kind": "expire", "every": 1, "answered_share": 0.9}], False, id="a batch that expires"),
+        pytest.param([_SLOW_CANCEL], True, id="a batch that is cancelled and goes on answering"),
+    ],
+)
+def test_killed_under_faults_it_answers_and_bills_what_it_would_have_without(
+    tmp_path: Path, rules: list[dict[str, Any]], *, cancelled: bool
+) -> None:
+    scenario = write_scenario(tmp_path, rows=_EVERY_ROW_FAULT, batches=rules)
+    options = _STILL.model_copy(update={"scenario": scenario})
+    requests = [batch_request(number) for number in range(800)]
+    with serving(tmp_path / "undisturbed", **options.model_dump()) as sandbox:
+        batch = sandbox.submit(requests)
+        sandbox.advance(50)
+        undisturbed = _ended(sandbox, batch, cancelled=cancelled)
+    sandbox = _running(ensure_running(tmp_path / "killed", options))
+    batch = sandbox.submit(requests)
+    _kill_while_answering(sandbox, batch.id, tmp_path / "killed", 800, seconds=50)
+    again = ensure_running(tmp_path / "killed", options)
+    try:
+        assert _ended(sandbox, batch, cancelled=cancelled) == undisturbed
+    finally:
+        again.stop()
+    assert undisturbed["journal"]["requests"]["answered"] > 100
+
+
+def _ended(sandbox: Running, batch: Batch, *, cancelled: bool) -> dict[str, Any]:
+    """What there is to know of the batch when it has ended, ids and times apart."""
+    if cancelled:
+        sandbox.client.batches.cancel(batch.id)
+    sandbox.advance(90_000)
+    done, journal = sandbox.results(batch), sandbox.journal()
+    files = [_ids(content) for content in (done.output_bytes, done.error_bytes)]
+    return {"status": done.batch.status, "counts": done.counts, "files": files, "journal": journal}
+
+
+def _ids(content: bytes) -> Counter[bytes]:
+    return Counter(b"".join(re.findall(rb'"custom_id":"([^"]+)"', line)) for line in content.splitlines())
+
+
+def _kill_while_answering(sandbox: Running, batch_id: str, folder: Path, total: int, *, seconds: float) -> None:
     def answer() -> None:
         with suppress(httpx2.HTTPError):
-            sandbox.advance(79)
+            sandbox.advance(seconds)
 
     answering = threading.Thread(target=answer)
     answering.start()
@@ -111,7 +162,7 @@ def _kill_while_answering(sandbox: Running, batch_id: str, folder: Path) -> None
             break
     _kill(folder)
     answering.join()
-    assert counts.completed < 3000
+    assert counts.completed < total
 
 
 def test_killed_after_an_upload_it_still_has_the_file(tmp_path: Path) -> None:
