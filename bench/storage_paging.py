@@ -3,8 +3,8 @@
     python bench/storage_paging.py [1000000]
 
 Fills the embedded store with scored listings, then times pages of 100 by `_id`, and of one profile's open listings by
-score, at three depths; beside each the same page asked of the file by sqlite3 and json alone, without the adapter. Prints
-medians as a table and as JSON. A page at the end should cost what one at the start does.
+score, at three depths; beside each the same page asked of the file by sqlite3 and json alone, without the adapter.
+Prints medians as a table and as JSON. A page at the end should cost what one at the start does.
 """
 
 import json

@@ -5,8 +5,7 @@ What belongs here: what more than one stage needs to define its assets. What doe
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import dagster as dg
 
@@ -17,11 +16,11 @@ AssetSchedule: TypeAlias = Any
 PARTITION_MEANING = "The partition is the UTC day on which the boards were read."
 
 
-class Owner(StrEnum):
-    """Who is asked about an asset; the only place where teams are named."""
+class Owner:
+    """Who is asked about an asset; the only place where teams are named. Plain text: Dagster cannot send an enum."""
 
-    INGESTION = "team:ingestion"
-    SCORING = "team:scoring"
+    INGESTION: Final = "team:ingestion"
+    SCORING: Final = "team:scoring"
 
 
 def daily_partitions(start: date) -> dg.DailyPartitionsDefinition:

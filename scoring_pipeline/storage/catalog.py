@@ -26,4 +26,4 @@ def _row(collection: Collection) -> str:
         collection.growth,
         collection.retention,
     )
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -45,8 +45,8 @@ COLLECTIONS: tuple[Collection, ...] = (
         name="raw_snapshots",
         meaning="One board on one day: whether it was read, how, and what it said of itself.",
         key="{day}/{provider}/{board}",
-        scalars=("day", "provider", "board", "status", "complete"),
-        indexes=(("provider", "board", "day"), ("day", "provider")),
+        scalars=("day", "provider", "board", "status", "complete", "reading"),
+        indexes=(("provider", "board", "day"), ("provider", "board", "complete", "reading"), ("day", "provider")),
         growth="one per board",
     ),
     Collection(
@@ -78,8 +78,15 @@ COLLECTIONS: tuple[Collection, ...] = (
         meaning="One listing over time: first and last seen, open or closed, and its current version.",
         key="{provider}/{board}/{posting id}",
         scalars=("provider", "board", "status", "first_seen", "last_seen", "closed_on", "reopened_on"),
-        indexes=(("provider", "board"), ("status", "last_seen"), ("closed_on",)),
+        indexes=(("provider", "board", "status"), ("status", "last_seen"), ("closed_on",)),
         growth="new postings only, about 400",
+    ),
+    Collection(
+        name="board_histories",
+        meaning="Where the fold of one board's readings into `listings` stands; deleting it costs a fold of all days.",
+        key="{provider}/{board}",
+        scalars=("revision",),
+        growth="none; one per board",
     ),
     Collection(
         name="quarantine",

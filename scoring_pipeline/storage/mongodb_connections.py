@@ -55,9 +55,12 @@ def database_of(url: str) -> str:
     """Return the database that a MongoDB URL names.
 
     Raises:
-        StoreError: if it names none.
+        StoreError: if it names none, or is no URL.
     """
-    name = unquote(urlsplit(url).path.strip("/"))
+    try:
+        name = unquote(urlsplit(url).path.strip("/"))
+    except ValueError as error:
+        raise StoreError(f"{redacted(url)!r} is not a URL: {error}; a password must be percent-encoded") from None
     if not name or "/" in name:
         raise StoreError(f"{redacted(url)!r} names no database: use mongodb://host/database")
     return name

@@ -19,13 +19,19 @@ from scoring_pipeline.storage.collections import BY_NAME, Collection
 from scoring_pipeline.storage.filters import Condition
 from scoring_pipeline.storage.port import Document, Move, SearchPage, StoreError, StoreUnavailable, Where
 from scoring_pipeline.storage.sqlite_connections import Connections, path_of
-from scoring_pipeline.storage.sqlite_layout import create_missing, decoded, encoded, quoted, where_clause
+from scoring_pipeline.storage.sqlite_layout import (
+    create_missing,
+    decoded,
+    encoded,
+    page_statement,
+    quoted,
+    where_clause,
+)
 
 _WRITE_CHUNK = 2000
 _MOVE_CHUNK = 500
 _ID_CHUNK = 500
 _DELETE_CHUNK = 5000
-_MERGE_AT_MOST = 16
 
 
 class SqliteStore:
@@ -95,7 +101,7 @@ class SqliteStore:
         tests = filters.conditions(declared, where)
         if after is not None:
             tests.append(Condition("_id", "$gt", after))
-        return [orjson.loads(doc) for _, doc in self._rows(*_page_statement(declared, tests, limit))]
+        return [orjson.loads(doc) for _, doc in self._rows(*page_statement(declared, tests, limit))]
 
     def scan(self, collection: str, where: Where | None = None, *, batch: int = 500) -> Iterator[Document]:
         """Yield every matching document in order of `_id`, page by page, in bounded memory."""
@@ -273,36 +279,6 @@ def _get_many(connection: sqlite3.Connection, collection: str, ids: Sequence[str
         statement = f"SELECT _id, CAST(doc AS BLOB) FROM {quoted(collection)} WHERE _id IN ({marks})"
         found.update((key, orjson.loads(doc)) for key, doc in connection.execute(statement, chunk).fetchall())
     return found
-
-
-def _page_statement(collection: Collection, tests: list[Condition], limit: int) -> tuple[str, list[Any]]:
-    """Return the SQL of a keyset page.
-
-    A page over a few values of one field is merged from a page of each: SQLite would otherwise read and sort every
-    matching document for every page.
-    """
-    listed = next((test for test in tests if _is_mergeable(test)), None)
-    branches = [tests]
-    if listed is not None:
-        rest = [test for test in tests if test is not listed]
-        branches = [[Condition(listed.field, "$eq", value), *rest] for value in dict.fromkeys(listed.value)]
-    statements: list[str] = []
-    values: list[Any] = []
-    for branch in branches:
-        clause, parameters = where_clause(collection, branch)
-        statements.append(
-            f"SELECT _id, CAST(doc AS BLOB) AS doc FROM {quoted(collection.name)}{clause} ORDER BY _id LIMIT ?"
-        )
-        values += [*parameters, limit]
-    if len(statements) == 1:
-        return statements[0], values
-    merged = " UNION ALL ".join(f"SELECT * FROM ({statement})" for statement in statements)
-    return f"SELECT _id, doc FROM ({merged}) ORDER BY _id LIMIT ?", [*values, limit]
-
-
-def _is_mergeable(test: Condition) -> bool:
-    few = test.operator == "$in" and 1 <= len(test.value) <= _MERGE_AT_MOST
-    return few and not test.array and test.field != "_id"
 
 
 def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -153,6 +153,8 @@ class Connections:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA cache_size = -16000")
             connection.execute("PRAGMA journal_size_limit = 67108864")
+            # 32 MB of log between checkpoints: a bulk write would else copy the same index pages back again and again.
+            connection.execute("PRAGMA wal_autocheckpoint = 8000")
             self._use_wal(connection)
         except BaseException:
             connection.close()

@@ -22,11 +22,15 @@ _BOOLS: dict[bytes, bool] = {b"\x00": False, b"\x01": True}
 _TYPED = "CASE {type} WHEN 'true' THEN x'01' WHEN 'false' THEN x'00' ELSE {value} END"
 _COMPARE = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 _INLINE_LIST = 200
+_MERGE_AT_MOST = 16
 
 
 def quoted(name: str) -> str:
-    """Return an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
+    """Return an SQL identifier.
+
+    In backticks: SQLite takes a double-quoted name that it does not know for a string, and finds nothing with it.
+    """
+    return "`" + name.replace("`", "``") + "`"
 
 
 def side_table(collection: Collection, field: str) -> str:
@@ -106,6 +110,36 @@ def _array_test(collection: Collection, test: Condition) -> tuple[str, list[Any]
     return " AND ".join([member + "value = ?)"] * len(wanted)), [encoded(value) for value in wanted]
 
 
+def page_statement(collection: Collection, tests: list[Condition], limit: int) -> tuple[str, list[Any]]:
+    """Return the SQL of a keyset page.
+
+    A page over a few values of one field is merged from a page of each: SQLite would otherwise read and sort every
+    matching document for every page.
+    """
+    listed = next((test for test in tests if _is_mergeable(test)), None)
+    branches = [tests]
+    if listed is not None:
+        rest = [test for test in tests if test is not listed]
+        branches = [[Condition(listed.field, "$eq", value), *rest] for value in dict.fromkeys(listed.value)]
+    statements: list[str] = []
+    values: list[Any] = []
+    for branch in branches:
+        clause, parameters = where_clause(collection, branch)
+        statements.append(
+            f"SELECT _id, CAST(doc AS BLOB) AS doc FROM {quoted(collection.name)}{clause} ORDER BY _id LIMIT ?"
+        )
+        values += [*parameters, limit]
+    if len(statements) == 1:
+        return statements[0], values
+    merged = " UNION ALL ".join(f"SELECT * FROM ({statement})" for statement in statements)
+    return f"SELECT _id, doc FROM ({merged}) ORDER BY _id LIMIT ?", [*values, limit]
+
+
+def _is_mergeable(test: Condition) -> bool:
+    few = test.operator == "$in" and 1 <= len(test.value) <= _MERGE_AT_MOST
+    return few and not test.array and test.field != "_id"
+
+
 def create_missing(connection: sqlite3.Connection, collections: Mapping[str, Collection]) -> list[str]:
     """Create what is not there yet, inside the caller's transaction; return one line per thing created."""
     made: list[str] = []
@@ -167,15 +201,27 @@ def _side_tables(connection: sqlite3.Connection, collection: Collection) -> list
     made = []
     for field in collection.arrays:
         name = side_table(collection, field)
-        if name in _names(connection, "table"):
-            continue
         table, side = quoted(collection.name), quoted(name)
-        connection.execute(f"CREATE TABLE {side} (value, _id TEXT NOT NULL, PRIMARY KEY (value, _id)) WITHOUT ROWID")
-        connection.execute(f"CREATE INDEX {quoted(name + '__by_id')} ON {side} (_id)")
-        for trigger in _triggers(collection, field):
-            connection.execute(trigger)
-        connection.execute(_fill(side, field, "holder.doc", "holder._id", f"{table} AS holder, "))
-        made.append(f"table {name}")
+        if name not in _names(connection, "table"):
+            connection.execute(
+                f"CREATE TABLE {side} (value, _id TEXT NOT NULL, PRIMARY KEY (value, _id)) WITHOUT ROWID"
+            )
+            connection.execute(f"CREATE INDEX {quoted(name + '__by_id')} ON {side} (_id)")
+            connection.execute(_fill(side, field, "holder.doc", "holder._id", f"{table} AS holder, "))
+            made.append(f"table {name}")
+        made += _current_triggers(connection, collection, field)
+    return made
+
+
+def _current_triggers(connection: sqlite3.Connection, collection: Collection, field: str) -> list[str]:
+    """Create the triggers of one array field, replacing those that an earlier version of this module made."""
+    there = dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"))
+    made = []
+    for name, statement in _triggers(collection, field).items():
+        if there.get(name) != statement:
+            connection.execute(f"DROP TRIGGER IF EXISTS {quoted(name)}")
+            connection.execute(statement)
+            made.append(f"trigger {name}")
     return made
 
 
@@ -183,17 +229,18 @@ def _fill(side: str, field: str, doc: str, doc_id: str, source: str = "") -> str
     typed = _TYPED.format(type="part.type", value="part.value")
     parts = f"{source}json_each({doc}, {_path(field)}) AS part"
     kept = "part.type NOT IN ('null', 'array', 'object')"
-    return f"INSERT OR IGNORE INTO {side} (value, _id) SELECT {typed}, {doc_id} FROM {parts} WHERE {kept}"
+    # Not INSERT OR IGNORE: inside a trigger the conflict clause of the statement that fired it would replace it.
+    return f"INSERT INTO {side} (value, _id) SELECT DISTINCT {typed}, {doc_id} FROM {parts} WHERE {kept}"
 
 
-def _triggers(collection: Collection, field: str) -> list[str]:
+def _triggers(collection: Collection, field: str) -> dict[str, str]:
     table, name, path = quoted(collection.name), side_table(collection, field), _path(field)
     side = quoted(name)
     insert, forget = _fill(side, field, "new.doc", "new._id"), f"DELETE FROM {side} WHERE _id = old._id"
     changed = f"json_extract(old.doc, {path}) IS NOT json_extract(new.doc, {path})"
-    update = f"CREATE TRIGGER {quoted(name + '__update')} AFTER UPDATE OF doc ON {table} WHEN {changed}"
-    return [
-        f"CREATE TRIGGER {quoted(name + '__insert')} AFTER INSERT ON {table} BEGIN {insert}; END",
-        f"{update} BEGIN {forget}; {insert}; END",
-        f"CREATE TRIGGER {quoted(name + '__delete')} AFTER DELETE ON {table} BEGIN {forget}; END",
-    ]
+    bodies = {
+        f"{name}__insert": f"AFTER INSERT ON {table} BEGIN {insert}; END",
+        f"{name}__update": f"AFTER UPDATE OF doc ON {table} WHEN {changed} BEGIN {forget}; {insert}; END",
+        f"{name}__delete": f"AFTER DELETE ON {table} BEGIN {forget}; END",
+    }
+    return {trigger: f"CREATE TRIGGER {quoted(trigger)} {body}" for trigger, body in bodies.items()}
