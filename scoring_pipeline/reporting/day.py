@@ -105,13 +105,17 @@ def _spend(store: DocumentStore, partition: str) -> Spend:
     names = ["cost_nano_usd", "prompt_tokens", "cached_tokens", "completion_tokens"]
     sums = store.group_sum("attempts", "model", names, where)
     counts = store.group_count("attempts", "model", where)
-    sandbox = store.exists("batches", {"partition": partition}) and all(
-        batch["sandbox"] for batch in store.page("batches", {"partition": partition}, limit=1)
-    )
     return Spend(
         usd=usd(sum(row["cost_nano_usd"] for row in sums.values())),
         by_model={model: usd(row["cost_nano_usd"]) for model, row in sorted(sums.items())},
         requests_by_model=dict(sorted(counts.items())),
         tokens_by_model={model: {name: row[name] for name in names[1:]} for model, row in sorted(sums.items())},
-        sandbox=sandbox,
+        sandbox=_is_sandbox(store, partition),
     )
+
+
+def _is_sandbox(store: DocumentStore, partition: str) -> bool:
+    """Whether the day's scores are the sandbox's; one work set never mixes the two."""
+    items = store.page("work_items", {"partition": partition}, limit=1)
+    requests = store.get_many("requests", [item["request_key"] for item in items])
+    return any(request["sandbox"] for request in requests.values())

@@ -150,10 +150,10 @@ def _publish(store: DocumentStore, partition: str, page: list[ScoredItem], resul
 
 
 def _stays(old: Document, scored: ScoredItem, partition: str, status: str) -> bool:
-    if old["version"] != scored.item["version"]:
-        return False
     if scored.answer["sandbox"] and not old["sandbox"]:
         return True
+    if old["version"] != scored.item["version"]:
+        return False
     same: bool = old["attempt_id"] == scored.answer["attempt_id"] and old["status"] == status
     return same or bool(old["partition"] > partition)
 
