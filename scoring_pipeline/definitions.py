@@ -32,14 +32,15 @@ def build_defs(
     """
     configured = partitions or load_settings().partitions
     days = daily_partitions(configured.start)
-    jobs = asset_jobs(days)
-    collecting = collect_job(days)
+    jobs = asset_jobs()
+    resources = {"pipeline": Pipeline(), **(resource_overrides or {})}
+    collecting = collect_job(days, resources)
     return dg.Definitions(
         assets=[*raw_listings_assets(days), *listing_assets(days), *scoring_assets(days), *reporting_assets(days)],
         jobs=[*jobs, collecting],
         schedules=[daily_schedule(jobs[0])],
         sensors=[batch_sensor([*jobs[1:], collecting], configured.sensor_seconds)],
-        resources={"pipeline": Pipeline(), **(resource_overrides or {})},
+        resources=resources,
         executor=dg.in_process_executor,
     )
 

@@ -10,6 +10,8 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from scoring_pipeline.batches.engine import Engine
+from scoring_pipeline.batches.lease import Owner
+from scoring_pipeline.defs.owners import OWNER_TAG
 from scoring_pipeline.settings import Settings, load_settings
 from scoring_pipeline.storage.opening import open_store
 from scoring_pipeline.storage.port import DocumentStore
@@ -34,6 +36,18 @@ class Pipeline(dg.ConfigurableResource["Pipeline"]):
         pipeline = cls(sandbox=settings.sandbox)
         pipeline._settings = settings
         return pipeline
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Note in the run's tags which process executes it; every job here runs its steps in the run's own process."""
+        if context.run is not None and context.instance is not None:
+            context.instance.add_run_tags(context.run.run_id, {OWNER_TAG: str(Owner.this_process())})
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Close the store: Dagster makes a new resource for every run and every tick of the sensor."""
+        del context
+        if self._engine is not None:
+            self._engine.store.close()
+            self._engine = None
 
     def settings(self) -> Settings:
         """Return the settings, read once.

@@ -9,15 +9,16 @@ Only answers about the request itself count as failures; what expired, was cance
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from scoring_pipeline.batches.attempt_log import log_attempt
-from scoring_pipeline.batches.days import note_progress
+from scoring_pipeline.batches.days import await_files, note_progress, pause_day
 from scoring_pipeline.batches.model import LIVE, TERMINAL, UNSENT, batches_in, move
-from scoring_pipeline.batches.plan import Workbench
 from scoring_pipeline.batches.render import PAGE, TranscriptWriter, attempts_of
+from scoring_pipeline.batches.workbench import Workbench
 from scoring_pipeline.llm.batch_client import BatchClient, Providers
-from scoring_pipeline.llm.errors import NotFoundAtProvider, ProviderError
+from scoring_pipeline.llm.errors import STOP_CODES, NotFoundAtProvider, ProviderError
 from scoring_pipeline.llm.prices import cost_nano_usd
 from scoring_pipeline.matching.settle import settle_partition, settle_subscribers
 from scoring_pipeline.scoring.answers import Outcome, Row, UnreadableLineError, read_line
@@ -28,9 +29,11 @@ from scoring_pipeline.values import chunked, from_utc_text, utc_text
 _NOT_ITS_FAULT: frozenset[Outcome] = frozenset({"expired", "cancelled", "missing", "stopped"})
 _ABSENT: dict[str, Outcome] = {"expired": "expired", "cancelled": "cancelled"}
 # Collected half-way before a crash, these may have their outcome while their request still waits for it.
-_WITHOUT_ANSWER: frozenset[Outcome | None] = frozenset({None, "expired", "cancelled", "missing", "rejected"})
+_WITHOUT_ANSWER: frozenset[Outcome | None] = frozenset({None, "expired", "cancelled", "missing", "rejected", "stopped"})
+# What only a person can mend is tried again this seldom.
+_HALT = timedelta(minutes=30)
 _KEPT_ERRORS = 10
-# Whatever happens around a request, it is not sent for ever.
+# Whatever happens around a request, it is not sent for ever; what a stop kept from being executed was not sent.
 MOST_SENDS = 12
 
 
@@ -55,6 +58,8 @@ def collect_partition(bench: Workbench, providers: Providers) -> Collected:
         except NotFoundAtProvider as e:
             # Content may lag behind the status; the batch stays terminal and is tried again.
             result.waiting_for_files.append(f"{batch['_id']}: {e}")
+    if result.waiting_for_files:
+        await_files(bench.store, bench.partition, now=bench.settings.clock.now())
     if not any(batches_in(bench.store, bench.partition, (*UNSENT, *LIVE, *TERMINAL))):
         result.settled_items += settle_partition(bench.store, bench.partition, now=bench.settings.clock.now())
     return result
@@ -68,7 +73,7 @@ def _collect_batch(bench: Workbench, client: BatchClient, batch: Document, resul
     result.unreadable_lines += lines.unreadable
     # `failed` means that the file did not validate: nothing ran, and the lines named in the errors are why.
     rejected = _rejected_lines(batch)
-    absent: Outcome = _ABSENT.get(batch["status"], "missing")
+    absent: Outcome = "stopped" if _is_stop(batch) else _ABSENT.get(batch["status"], "missing")
     error = _batch_error(batch) or f"in neither file of a batch that ended {batch['status']}"
     for page in chunked(enumerate(attempts_of(bench.store, batch["_id"]), 1), PAGE):
         rows = [
@@ -82,8 +87,17 @@ def _collect_batch(bench: Workbench, client: BatchClient, batch: Document, resul
     collected = _close(bench, batch, lines.unreadable)
     if bench.settings.retention.delete_provider_files:
         _delete_files(client, batch)
-    note_progress(bench.store, bench.partition, answered=collected["answered"], now=bench.settings.clock.now())
+    now = bench.settings.clock.now()
+    note_progress(bench.store, bench.partition, answered=collected["answered"], now=now)
+    if collected["outcomes"].get("stopped"):
+        why = _batch_error(batch) or f"{batch['provider']} stopped rows of batch {batch['_id']}: quota or billing"
+        pause_day(bench.store, bench.partition, now=now, pause=_HALT, why=why, halted=True)
     result.batches.append(batch["_id"])
+
+
+def _is_stop(batch: Document) -> bool:
+    errors = (batch.get("provider_errors") or {}).get("data") or []
+    return any(error.get("code") in STOP_CODES for error in errors)
 
 
 def _rejected_lines(batch: Document) -> dict[int, str]:
@@ -194,18 +208,20 @@ def _next(bench: Workbench, batch: Document, request: Document, attempt: Documen
         return {"status": "answered", "answer": _answer(batch, attempt, row)}
     failed = row.outcome not in _NOT_ITS_FAULT
     failures = request["failures"] + failed
+    stops = request.get("stops", 0) + (row.outcome == "stopped")
     error = {"attempt": attempt["_id"], "model": batch["model"], "outcome": row.outcome, "error": row.error}
     again = {
         "status": "pending",
         "batch_id": None,
         "sent": request["sent"] + 1,
         "failures": failures,
+        "stops": stops,
         "errors": [*request["errors"], error][-_KEPT_ERRORS:],
     }
     # An answer that cannot be used, or a request refused as it stands, is the next tier's; a provider's failure on the
     # row is worth the same tier again.
     following = bench.tiers.after(request["tier"])
-    if again["sent"] >= MOST_SENDS:
+    if again["sent"] - stops >= MOST_SENDS:
         return {**again, "status": "dead"}
     if row.outcome in {"invalid", "rejected"}:
         if following is None or failures >= bench.settings.batch.tries:

@@ -31,7 +31,8 @@ class DayFacts:
 
     `waiting_on` holds the statuses of the requests that the day's items wait on, sampled, and only where nothing of the
     day's own is under way.
-    `halted` is the provider's refusal, while submission rests because of one that a person must act on.
+    `resting` is why submission rests while it is `paused`, in the provider's words, and `halted` whether a person must
+    act before it can go on. `files_awaited` is set for a while after a terminal batch whose files are not there yet.
     """
 
     partition: str
@@ -44,7 +45,9 @@ class DayFacts:
     waiting_on: frozenset[str]
     held: bool
     paused: bool
-    halted: str | None = None
+    resting: str | None = None
+    halted: bool = False
+    files_awaited: bool = False
 
 
 def decide(day: DayFacts) -> Action:  # noqa: PLR0911 - one line a rule, in order
@@ -57,23 +60,24 @@ def decide(day: DayFacts) -> Action:  # noqa: PLR0911 - one line a rule, in orde
         return "nothing"
     if day.held:
         return "wait"
-    if day.terminal_batches:
+    if day.terminal_batches and not day.files_awaited:
         return "collect"
     if (day.unsent_batches or day.pending_requests) and not day.paused:
         return "submit"
-    if day.live_batches or day.unsent_batches or day.pending_requests or day.vanished_batches:
+    if day.live_batches or day.unsent_batches or day.pending_requests or day.vanished_batches or day.terminal_batches:
         return "wait"
     if not day.waiting_on:
         return "finalize"
-    if day.waiting_on <= {"planned"}:
-        return "wait"
-    return "submit" if "pending" in day.waiting_on and not day.paused else "collect"
+    if "pending" in day.waiting_on and not day.paused:
+        return "submit"
+    # An answer that no item has noticed is settled by a collecting pass; nothing else here can move by itself.
+    return "wait" if day.waiting_on <= {"planned", "pending"} else "collect"
 
 
 def read_day(store: DocumentStore, partition: str, clock: Clock) -> DayFacts:
     """Read the facts about one day, each by an index."""
     day = store.get("partitions", partition)
-    paused = bool(day and day.get("retry_at") and from_utc_text(day["retry_at"]) > clock.now())
+    paused = _is_ahead(day, "retry_at", clock)
     counts = store.group_count("batches", "status", {"partition": partition})
     pending = store.exists("requests", {"status": "pending", "partition": partition})
     idle = not pending and set(counts) <= {*ENDED}
@@ -88,8 +92,14 @@ def read_day(store: DocumentStore, partition: str, clock: Clock) -> DayFacts:
         waiting_on=_waited_on(store, partition) if idle else frozenset(),
         held=is_held(store.get("leases", partition), clock),
         paused=paused,
-        halted=day.get("halted") if day and paused else None,
+        resting=day.get("resting") if day and paused else None,
+        halted=bool(day and paused and day.get("halted")),
+        files_awaited=_is_ahead(day, "files_at", clock),
     )
+
+
+def _is_ahead(day: Document | None, name: str, clock: Clock) -> bool:
+    return bool(day and day.get(name) and from_utc_text(day[name]) > clock.now())
 
 
 def _waited_on(store: DocumentStore, partition: str) -> frozenset[str]:
@@ -145,13 +155,19 @@ def pause_day(
     *,
     now: datetime,
     pause: timedelta = _FIRST_PAUSE,
-    halted: str | None = None,
+    why: str | None = None,
+    halted: bool = False,
 ) -> None:
-    """Let the day's submission rest; `halted` is what a provider said that only a person can mend."""
+    """Let the day's submission rest: `why` in the provider's words, `halted` where only a person can mend it."""
     day = store.get("partitions", partition)
     if day is not None:
-        assign = {"retry_at": utc_text(now + pause), "halted": halted}
+        assign = {"retry_at": utc_text(now + pause), "resting": why, "halted": halted}
         store.compare_and_set("partitions", Move(partition, {"revision": day["revision"]}, assign))
+
+
+def await_files(store: DocumentStore, partition: str, *, now: datetime) -> None:
+    """Let collecting rest for a moment: a batch has ended whose files the provider does not hand out yet."""
+    store.compare_and_set("partitions", Move(partition, {}, {"files_at": utc_text(now + _FIRST_PAUSE)}))
 
 
 def note_progress(store: DocumentStore, partition: str, *, answered: int, now: datetime) -> None:
@@ -161,5 +177,7 @@ def note_progress(store: DocumentStore, partition: str, *, answered: int, now: d
         return
     setbacks = 0 if answered else day["setbacks"] + 1
     pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (setbacks - 1)) if setbacks else None
-    assign = {"setbacks": setbacks, "retry_at": utc_text(now + pause) if pause else None}
+    # Whatever submission rested for before is over: a batch has ended since.
+    rest = {"retry_at": utc_text(now + pause) if pause else None, "resting": None, "halted": False}
+    assign = {"setbacks": setbacks, **rest}
     store.compare_and_set("partitions", Move(partition, {"revision": day["revision"]}, assign))

@@ -14,9 +14,11 @@ from scoring_pipeline.batches.attempt_log import attempt_log
 from scoring_pipeline.batches.collect import Collected, collect_partition
 from scoring_pipeline.batches.days import DayFacts, pause_day, read_day
 from scoring_pipeline.batches.lease import held
-from scoring_pipeline.batches.plan import Plan, Workbench, plan_partition, void_unsealed
+from scoring_pipeline.batches.plan import Plan, plan_partition
 from scoring_pipeline.batches.poll import Polled, poll_batches
 from scoring_pipeline.batches.submit import Submission, submit_partition
+from scoring_pipeline.batches.undo import void_unfit
+from scoring_pipeline.batches.workbench import Workbench
 from scoring_pipeline.llm.batch_client import Providers
 from scoring_pipeline.matching.settle import defer_waiting
 from scoring_pipeline.routing.tiers import Tiers, load_tiers
@@ -99,7 +101,7 @@ class Engine:
                 raise GateClosedError(
                     f"partition {partition} may not be submitted: its checks have not passed for its current work set"
                 )
-            void_unsealed(bench)
+            void_unfit(bench)
             plan = plan_partition(bench)
             submission = submit_partition(bench, self.providers)
             self._after_stop(partition, submission)
@@ -128,10 +130,10 @@ class Engine:
         """Let submission rest where trying again at once can only fail again, or before a list can show a batch."""
         now = self.settings.clock.now()
         if submission.stopped:
-            pause_day(self.store, partition, now=now, halted=submission.stopped if submission.halted else None)
+            pause_day(self.store, partition, now=now, why=submission.stopped, halted=submission.halted)
         elif submission.in_doubt:
             lag = max(provider.list_lag_seconds for provider in self.settings.llm.providers.values())
-            pause_day(self.store, partition, now=now, pause=timedelta(seconds=lag))
+            pause_day(self.store, partition, now=now, pause=timedelta(seconds=lag), why=submission.doubt)
 
     def _after_refusal(self, partition: str, reason: str) -> int:
         """Wait for money that comes back when a batch settles; where none is under way, defer."""

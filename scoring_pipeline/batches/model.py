@@ -27,6 +27,8 @@ _MOVES: dict[str, frozenset[str]] = {
     **{status: frozenset({*_PROVIDER, "vanished"}) for status in LIVE},
     **{status: frozenset({"collected"}) for status in TERMINAL},
     "vanished": frozenset({*_PROVIDER, "voided"}),
+    "collected": frozenset(),
+    "voided": frozenset(),
 }
 
 

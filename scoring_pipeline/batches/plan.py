@@ -1,7 +1,7 @@
 """Planning: pending requests of a day, grouped into batches that are written down before anything is sent.
 
-What belongs here: choosing and claiming requests, attempts, sealing, and undoing a plan that was never sent. What does
-not: HTTP (`submit.py`).
+What belongs here: choosing and claiming requests, attempts, sealing. What does not: HTTP (`submit.py`), and undoing a
+plan that was never sent (`undo.py`).
 
 A plan is inserted, its worst case reserved, its requests claimed by compare-and-set, its attempts written and its file
 sealed by digest, in this order; a crash in between leaves an unsealed plan, which the next pass voids.
@@ -11,12 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from structlog.typing import FilteringBoundLogger
-
-from scoring_pipeline.batches.lease import Lease
-from scoring_pipeline.batches.model import batches_in, move
 from scoring_pipeline.batches.render import (
     BatchFile,
     RubricChangedError,
@@ -24,41 +19,18 @@ from scoring_pipeline.batches.render import (
     attempts_of,
     parameters_of,
     rendered,
+    static_bytes,
 )
-from scoring_pipeline.routing.tiers import Model, Tiers
-from scoring_pipeline.scoring.rubric import Rubric
-from scoring_pipeline.settings import BatchSizes, Settings
-from scoring_pipeline.spend.budget import BudgetAccount, BudgetRefusedError
+from scoring_pipeline.batches.undo import void
+from scoring_pipeline.batches.workbench import Workbench
+from scoring_pipeline.routing.tiers import Model
+from scoring_pipeline.settings import BatchSizes
+from scoring_pipeline.spend.budget import BudgetRefusedError
 from scoring_pipeline.spend.estimate import reserve_for
-from scoring_pipeline.storage.port import Document, DocumentStore, Move
+from scoring_pipeline.storage.port import Document, Move
 from scoring_pipeline.values import canonical_json, chunked, digest, new_digest, utc_text
 
 PAGE = 500
-# A token is at most some six bytes of UTF-8 in JSON; the static part is counted with the tokens.
-BYTES_PER_TOKEN = 6
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """What planning, submitting and collecting share: the store, the rules, the lease they work under."""
-
-    store: DocumentStore
-    settings: Settings
-    tiers: Tiers
-    rubric: Rubric
-    account: BudgetAccount
-    lease: Lease
-    sandbox: bool
-    log: FilteringBoundLogger
-
-    @property
-    def partition(self) -> str:
-        """The day worked on."""
-        return self.lease.partition
-
-    def spool(self, batch: Document) -> Path:
-        """Return where a batch's file lies between rendering and upload."""
-        return self.settings.state / "spool" / f"{batch['_id'].replace('/', '_')}.jsonl"
 
 
 @dataclass
@@ -72,8 +44,12 @@ class Plan:
 
 @dataclass
 class _Buffer:
+    """Requests of one tier on their way into a batch; `static` bytes of each line are the same."""
+
+    static: int
     requests: dict[str, Document] = field(default_factory=dict)
     tokens: int = 0
+    size: int = 0
 
 
 def plan_partition(bench: Workbench) -> Plan:
@@ -84,16 +60,18 @@ def plan_partition(bench: Workbench) -> Plan:
     buffers: dict[str, _Buffer] = {}
     try:
         for request in _pending(bench):
-            buffer = buffers.setdefault(request["tier"], _Buffer())
+            tier = request["tier"]
+            buffer = buffers[tier] = buffers.get(tier) or _empty(bench, tier)
             if request["_id"] in buffer.requests:
                 continue
-            tokens = request["prompt_tokens"]
-            too_large = (buffer.tokens + tokens) * BYTES_PER_TOKEN > sizes.max_bytes
+            size = buffer.static + request["prompt_bytes"]
+            too_large = buffer.size + size > sizes.max_bytes
             if len(buffer.requests) >= most or (too_large and buffer.requests):
-                _plan_batch(bench, plan, request["tier"], buffer)
-                buffer = buffers[request["tier"]] = _Buffer()
+                _plan_batch(bench, plan, tier, buffer)
+                buffer = buffers[tier] = _Buffer(buffer.static)
             buffer.requests[request["_id"]] = request
-            buffer.tokens += tokens
+            buffer.tokens += request["prompt_tokens"]
+            buffer.size += size
         for tier, buffer in buffers.items():
             if buffer.requests:
                 _plan_batch(bench, plan, tier, buffer)
@@ -102,29 +80,9 @@ def plan_partition(bench: Workbench) -> Plan:
     return plan
 
 
-def void_unsealed(bench: Workbench) -> int:
-    """Void the day's plans that a crash left unsealed; return how many there were."""
-    unsealed = [b for b in batches_in(bench.store, bench.partition, ("planned",)) if b["file_digest"] is None]
-    for batch in unsealed:
-        void(bench, batch, reason="interrupted before it was sealed")
-    return len(unsealed)
-
-
-def void(bench: Workbench, batch: Document, *, reason: str) -> None:
-    """Undo a plan that was never created at the provider: requests pending again, attempts gone, reserve released."""
-    bench.lease.check()
-    now = utc_text(bench.settings.clock.now())
-    # Requests may have been claimed before their attempts were written, so they are found by themselves.
-    claimed = bench.store.scan("requests", {"status": "planned", "batch_id": batch["_id"]}, batch=PAGE)
-    for page in chunked(claimed, PAGE):
-        expect = {"status": "planned", "batch_id": batch["_id"]}
-        assign = {"status": "pending", "batch_id": None, "updated_at": now}
-        bench.store.compare_and_set_many("requests", [Move(request["_id"], expect, assign) for request in page])
-    bench.store.delete("attempts", {"batch_id": batch["_id"]})
-    bench.store.delete("transcripts", {"batch_id": batch["_id"]})
-    bench.account.settle(batch["_id"], 0)
-    move(bench.store, batch, "voided", {"error": reason, "ended_at": now})
-    bench.spool(batch).unlink(missing_ok=True)
+def _empty(bench: Workbench, tier: str) -> _Buffer:
+    model = bench.tiers.batch_model(tier, bench.settings)
+    return _Buffer(static_bytes(bench.rubric, model, bench.settings.batch.max_completion_tokens))
 
 
 def _pending(bench: Workbench) -> Iterator[Document]:

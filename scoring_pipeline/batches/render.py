@@ -15,7 +15,7 @@ from scoring_pipeline.routing.tiers import Model
 from scoring_pipeline.scoring.request import render_body, render_line
 from scoring_pipeline.scoring.rubric import Rubric
 from scoring_pipeline.storage.port import Document, DocumentStore
-from scoring_pipeline.values import chunked, new_digest, utc_text
+from scoring_pipeline.values import chunked, digest, new_digest, utc_text
 
 PAGE = 500
 LINES_PER_TRANSCRIPT = 100
@@ -141,3 +141,10 @@ def transcript_of(store: DocumentStore, attempt: Document) -> dict[str, bytes | 
 def parameters_of(model: Model, max_completion_tokens: int) -> dict[str, object]:
     """Return the body fields of a batch, sorted so that its file is the same whenever it is rendered."""
     return dict(sorted(model.parameters(max_completion_tokens).items()))
+
+
+def static_bytes(rubric: Rubric, model: Model, max_completion_tokens: int) -> int:
+    """Return the bytes of a line of a batch file without the text of its views."""
+    parameters = parameters_of(model, max_completion_tokens)
+    body = render_body(rubric, "", "", model=model.model, parameters=parameters)
+    return len(render_line(digest(b""), body)[0])

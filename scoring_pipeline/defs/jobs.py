@@ -12,28 +12,25 @@ SUBMIT_JOB = "submit_job"
 FINALIZE_JOB = "finalize_job"
 
 
-def asset_jobs(partitions: dg.DailyPartitionsDefinition) -> list[AssetJob]:
+def asset_jobs() -> list[AssetJob]:
     """Return the job of the day, which ends at `batch_jobs`, and the two that the sensor requests."""
     day = dg.AssetSelection.assets("batch_jobs").upstream()
     return [
         dg.define_asset_job(
             DAILY_JOB,
             selection=day,
-            partitions_def=partitions,
             executor_def=dg.in_process_executor,
             description="One day, boards to submitted batches: schedule and backfill this; the sensor does the rest.",
         ),
         dg.define_asset_job(
             SUBMIT_JOB,
             selection=dg.AssetSelection.assets("batch_jobs"),
-            partitions_def=partitions,
             executor_def=dg.in_process_executor,
             description="Submits what is pending for an open day: a next round, or what a crash left.",
         ),
         dg.define_asset_job(
             FINALIZE_JOB,
             selection=dg.AssetSelection.assets("scored_listings", "daily_report"),
-            partitions_def=partitions,
             executor_def=dg.in_process_executor,
             description="Publishes a day whose last item has ended, and its report. Requested by the sensor.",
         ),

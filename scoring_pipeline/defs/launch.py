@@ -4,6 +4,7 @@ What belongs here: the embedded instance, executing jobs, and the loop that foll
 day is done. What does not: what is printed (`cli.py`), and the decision (`batches/days.py`).
 """
 
+import fcntl
 import os
 import shutil
 import time
@@ -19,11 +20,11 @@ from scoring_pipeline.batches.engine import Engine
 from scoring_pipeline.batches.lease import Owner
 from scoring_pipeline.definitions import build_defs
 from scoring_pipeline.defs.jobs import DAILY_JOB
+from scoring_pipeline.defs.owners import OWNER_TAG, fail_dead_runs
 from scoring_pipeline.defs.scoring.sensors import ACTION_TAG, JOB_OF, PARTITION_TAG, run_tags
 from scoring_pipeline.resources import Pipeline
 from scoring_pipeline.settings import PROJECT, Settings
 
-OWNER_TAG = "scoring/owner"
 _FIRST_PAUSE_SECONDS = 0.2
 _PAUSE_GROWTH = 1.5
 
@@ -58,23 +59,31 @@ def dagster_home(settings: Settings) -> Path:
 @contextmanager
 def embedded_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Open the instance that DAGSTER_HOME names, else the embedded one, and clear what killed runs left there."""
-    if settings.sandbox or "DAGSTER_HOME" not in os.environ:
+    embedded = settings.sandbox or "DAGSTER_HOME" not in os.environ
+    if embedded:
         os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
-    with dg.DagsterInstance.get() as instance:
+    with _opened(Path(os.environ["DAGSTER_HOME"])) if embedded else dg.DagsterInstance.get() as instance:
         fail_dead_runs(instance)
         yield instance
 
 
-def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark as failed the runs of processes on this machine that are gone: Dagster leaves them STARTED for ever."""
-    unfinished = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    failed = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
-        owner = run.tags.get(OWNER_TAG)
-        if owner and Owner.parse(owner).is_gone():
-            instance.report_run_failed(run, "its process is gone")
-            failed.append(run.run_id)
-    return failed
+def _opened(home: Path) -> dg.DagsterInstance:
+    """Open the embedded instance, one process at a time, making its tables anew until that was once done to the end.
+
+    Dagster takes tables that a killed process half made for complete ones, and two processes that make them at once
+    spoil them; either is for good.
+    """
+    with (home / "opening.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        made = bool(lock.read())
+        if not made:
+            for name in ("history", "schedules"):
+                shutil.rmtree(home / name, ignore_errors=True)
+        instance = dg.DagsterInstance.get()
+        if not made:
+            lock.write("made\n")
+        return instance
 
 
 class Driver:
@@ -84,6 +93,7 @@ class Driver:
         self._instance = instance
         self._pipeline = pipeline
         self._listener = listener
+        self._said: tuple[str, str | None] | None = None
         settings = pipeline.settings()
         self._defs = build_defs(partitions=settings.partitions, resource_overrides={"pipeline": pipeline})
         self.engine: Engine = pipeline.engine()
@@ -121,8 +131,9 @@ class Driver:
                     self._execute(JOB_OF[action], day, run_tags(day, action))
                     moved = True
                 elif facts.halted and not facts.live_batches:
-                    raise RunFailedError(f"{day}: {facts.halted}; what was not sent is kept: mend it, then run again")
+                    raise RunFailedError(f"{day}: {facts.resting}; what was not sent is kept: mend it, then run again")
                 else:
+                    self._say_why(facts)
                     self._listener(Progress(day, "waiting", facts))
             if not open_days or (not wait and not moved):
                 return
@@ -133,6 +144,12 @@ class Driver:
             pause = min(pause * _PAUSE_GROWTH, self.engine.settings.llm.max_poll_seconds)
             for failure in self.engine.poll().failures:
                 self._listener(Progress(open_days[0], f"the provider did not answer, trying again: {failure}"))
+
+    def _say_why(self, facts: DayFacts) -> None:
+        said = facts.partition, facts.resting
+        if facts.resting and said != self._said:
+            self._listener(Progress(facts.partition, f"not everything could be sent, trying again: {facts.resting}"))
+        self._said = said
 
     def _keys(self, job: str) -> list[dg.AssetKey]:
         return sorted(self._defs.resolve_job_def(job).asset_layer.executable_asset_keys)
@@ -161,14 +178,16 @@ def action_of(run: dg.DagsterRun) -> Action | str:
 
 
 def _reason(result: dg.ExecuteInProcessResult, job: str, partition: str) -> str:
+    # A blocking check that did not pass fails its step as well, with a message that does not say why.
+    failed = [e for e in result.get_asset_check_evaluations() if e.blocking and not e.passed]
+    for check in failed:
+        problems = check.metadata.get("problems")
+        text = str(problems.value).removeprefix("- ").replace("\n- ", "; ") if problems else check.description
+        return f"{partition}: {check.check_name} did not pass: {text}"
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
             cause = error.cause or error if error else None
             text = cause.message.strip() if cause else "no error was recorded"
             return f"{partition}: {event.step_key} failed: {text}"
-    failed = [e for e in result.get_asset_check_evaluations() if e.blocking and not e.passed]
-    for check in failed:
-        problems = check.metadata.get("problems")
-        return f"{partition}: {check.check_name} did not pass: {problems.value if problems else check.description}"
     return f"{partition}: {job} failed; run {result.run_id} in the Dagster UI says why"

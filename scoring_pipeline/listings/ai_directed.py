@@ -11,7 +11,7 @@ person or a command, not a topic.
 import re
 from functools import lru_cache
 
-from ahocorasick_rs import AhoCorasick
+from ahocorasick_rs import AhoCorasick, Implementation
 
 MAX_PASSAGES = 10
 MAX_LENGTH = 400
@@ -101,7 +101,7 @@ _CURLY = (("\u2019", "'"), ("\u2018", "'"), ("\u201c", '"'), ("\u201d", '"'))
 
 @lru_cache(maxsize=1)
 def _triggers() -> AhoCorasick:
-    return AhoCorasick(_TRIGGERS)
+    return AhoCorasick(_TRIGGERS, implementation=Implementation.DFA)  # few short words: small, and twice as fast
 
 
 def _trimmed(sentence: str) -> str:

@@ -1,126 +1,29 @@
-"""What became of each listing over time: a pure fold over its board's complete daily readings.
+"""Keeping `listings` true to the readings that are stored: by continuing each board's fold, or folding it anew.
 
-What belongs here: when a listing is new, closed or reopened, when a board's reading is too short to believe, and the
-refresh of `listings`. What does not: reading boards, normalizing rows.
+What belongs here: reading days back, when a fold may be continued, writing what changed. What does not: the rules of
+the fold (`folding.py`), the document that says where a fold stands (`checkpoints.py`), normalizing rows.
 
-The fold depends on the set of readings alone, not on the order in which days were written: a backfilled day changes
-exactly what it is evidence for. A posting that is absent is closed after so many consecutive complete readings without
-it; a posting that returns is reopened, never new. A board that shrinks by `drop_flag_ratio` or more between two
-readings is flagged, and that reading closes nothing: the next one confirms, or the postings are back.
+A board's fold is continued when the readings it stands on are the board's readings still, and the day's reading is
+later than all of them; then a refresh costs as much as the board has open listings, however many days are kept. In
+every other case (a day replayed out of order, a reading recorded again, other settings, a crash) all of the board's
+readings are folded, which comes to the same: histories depend on the set of readings alone.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, TypeAlias
 
-from scoring_pipeline.listings.store import CHUNK, DAILY, SNAPSHOTS, under
+from scoring_pipeline.listings.checkpoints import Checkpoint, Held, held, readings_digest, renew, withdraw
+from scoring_pipeline.listings.folding import Fold, History, Moves
+from scoring_pipeline.listings.store import CHUNK, DAILY, SNAPSHOTS, reading_mark, under
 from scoring_pipeline.settings import Settings
-from scoring_pipeline.storage.port import Document, DocumentStore
+from scoring_pipeline.storage.port import Document, DocumentStore, StoreError
 
 LISTINGS = "listings"
-Status: TypeAlias = Literal["open", "closed"]
-Reading: TypeAlias = tuple[str, frozenset[str]]
-
-
-@dataclass(frozen=True)
-class History:
-    """One listing's history; days are `YYYY-MM-DD`.
-
-    `closed_on` is the day of the reading that closed it, None while it is open; `reopened_on` the last day on which it
-    returned after having been closed.
-    """
-
-    first_seen: str
-    last_seen: str
-    status: Status
-    closed_on: str | None
-    reopened_on: str | None
-
-
-@dataclass(frozen=True)
-class Moves:
-    """What one reading changed."""
-
-    new: tuple[str, ...]
-    closed: tuple[str, ...]
-    reopened: tuple[str, ...]
-    flagged: bool
-
-
-@dataclass
-class _State:
-    first_seen: str
-    last_seen: str
-    absences: int = 0
-    closed_on: str | None = None
-    reopened_on: str | None = None
-
-
-class Fold:
-    """The fold, one reading at a time in order of day."""
-
-    def __init__(self, closed_after: int, drop_flag_ratio: float) -> None:
-        self._closed_after = closed_after
-        self._ratio = drop_flag_ratio
-        self._states: dict[str, _State] = {}
-        self._open: set[str] = set()
-        self._size = 0
-
-    def read(self, day: str, ids: Collection[str]) -> Moves:
-        """Take in the complete reading of `day`, later than all before; return what it changed."""
-        present = set(ids)
-        flagged = len(present) < self._size and len(present) <= (1 - self._ratio) * self._size
-        new, reopened = [], []
-        for listing in sorted(present - self._open):
-            state = self._states.get(listing)
-            if state is None:
-                self._states[listing] = _State(day, day)
-                new.append(listing)
-            else:
-                state.closed_on, state.reopened_on = None, day
-                reopened.append(listing)
-        closed = [listing for listing in sorted(self._open - present) if self._absent(listing, day, flagged)]
-        for listing in present:
-            state = self._states[listing]
-            state.last_seen, state.absences = day, 0
-        self._open = (self._open | present) - set(closed)
-        self._size = len(present)
-        return Moves(tuple(new), tuple(closed), tuple(reopened), flagged)
-
-    def _absent(self, listing: str, day: str, flagged: bool) -> bool:
-        """Count an absence; return whether it closes the listing."""
-        state = self._states[listing]
-        state.absences += 1
-        if flagged or state.absences < self._closed_after:
-            return False
-        state.closed_on = day
-        return True
-
-    def histories(self) -> Iterator[tuple[str, History]]:
-        """Yield every listing seen so far, in order of id."""
-        for listing, state in sorted(self._states.items()):
-            status: Status = "closed" if state.closed_on else "open"
-            yield listing, History(state.first_seen, state.last_seen, status, state.closed_on, state.reopened_on)
-
-
-def fold(days: Sequence[Reading], closed_after: int, drop_flag_ratio: float) -> dict[str, History]:
-    """Return every listing's history from a board's complete readings, in whatever order they are given.
-
-    Args:
-        days: for each complete reading its day and the ids it showed.
-        closed_after: consecutive complete readings without a listing that close it, from 1.
-        drop_flag_ratio: a reading smaller than the one before by this share, or more, closes nothing.
-
-    Raises:
-        ValueError: if a day is given twice.
-    """
-    ordered = sorted(days, key=lambda reading: reading[0])
-    if len({day for day, _ in ordered}) != len(ordered):
-        raise ValueError("a board has one complete reading a day; a day was given twice")
-    folding = Fold(closed_after, drop_flag_ratio)
-    for day, ids in ordered:
-        folding.read(day, ids)
-    return dict(folding.histories())
+_BATCH_DOCUMENTS = 2000
+_BATCH_BOARDS = 500
+_ATTEMPTS = 5
+Shown: TypeAlias = Mapping[str, tuple[str, str]]
 
 
 @dataclass
@@ -134,92 +37,208 @@ class Changes:
     reopened: int = 0
     flagged: list[str] = field(default_factory=list)
 
+    def add(self, board: str, counts: Mapping[str, int]) -> None:
+        """Count one board's reading."""
+        self.boards += 1
+        self.new += counts["new"]
+        self.changed += counts["changed"]
+        self.closed += counts["closed"]
+        self.reopened += counts["reopened"]
+        if counts["flagged"]:
+            self.flagged.append(board)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a refresh of one board comes to: `counts` of the day's reading, if it had one; `checkpoint` if it moved."""
+
+    board: Held
+    counts: Mapping[str, int] | None
+    documents: list[Document] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    checkpoint: Checkpoint | None = None
+
 
 def update_listings(store: DocumentStore, settings: Settings, day: str) -> Changes:
     """Refresh `listings` for every board that was read on `day`; return what that day's readings changed.
 
-    Uses the complete, normalized readings of all days that are stored, so days may be processed in any order. Holds one
-    board in memory at a time. A board whose reading of `day` is not complete adds nothing to the counts.
+    Stands on the complete, normalized readings of all days that are stored, so days may be processed in any order.
+    Holds one board in memory at a time, and up to 2,000 documents to be written. A board whose reading of `day` is not
+    complete adds nothing to the counts.
 
     Raises:
-        StoreError: if the store refuses.
+        StoreError: if the store refuses, or other processes keep writing the same board.
     """
-    changes = Changes()
+    refresh = _Refresh(store, settings, day)
     for snapshot in store.scan(SNAPSHOTS, {"day": day}):
-        _update_board(store, settings, snapshot["provider"], snapshot["board"], day, changes)
-    return changes
-
-
-def _update_board(
-    store: DocumentStore, settings: Settings, provider: str, board: str, day: str, changes: Changes
-) -> None:
-    folding = Fold(settings.ats.closed_after_days, settings.ats.drop_flag_ratio)
-    shown: dict[str, tuple[str, str]] = {}
-    for snapshot in store.scan(SNAPSHOTS, {"provider": provider, "board": board, "complete": True}):
-        reading = _reading(store, snapshot)
-        if reading is None:
-            continue
-        moves = folding.read(snapshot["day"], reading)
-        if snapshot["day"] == day:
-            _count(changes, moves, shown, reading, f"{provider}/{board}")
-        shown.update(reading)
-    documents = (
-        _document(provider, board, listing, history, shown[listing]) for listing, history in folding.histories()
-    )
-    _replace(store, provider, board, documents)
-
-
-def _reading(store: DocumentStore, snapshot: Document) -> dict[str, tuple[str, str]] | None:
-    """Return what a complete snapshot showed: (version, content hash) by listing; None if it was not normalized yet."""
-    prefix = f"{snapshot['_id']}/"
-    found = {
-        document["listing_id"]: (document["version"], document["content_hash"])
-        for document in store.scan(DAILY, {"_id": under(prefix)})
-        if document["board"] == snapshot["board"]
-    }
-    if not found and snapshot.get("listings") is None and snapshot.get("rows") != 0:
-        return None
+        refresh.take(snapshot)
+    refresh.flush()
+    found = Changes()
+    for board in sorted(refresh.counts):
+        found.add(board, refresh.counts[board])
     return found
 
 
-def _count(
-    changes: Changes,
-    moves: Moves,
-    before: dict[str, tuple[str, str]],
-    reading: dict[str, tuple[str, str]],
-    name: str,
-) -> None:
-    changes.boards += 1
-    changes.new += len(moves.new)
-    changes.closed += len(moves.closed)
-    changes.reopened += len(moves.reopened)
-    changes.changed += sum(
-        1 for listing, (_, seen) in reading.items() if listing in before and before[listing][1] != seen
-    )
-    if moves.flagged:
-        changes.flagged.append(name)
+class _Refresh:
+    """One refresh: plans boards one by one, writes many of them together."""
+
+    def __init__(self, store: DocumentStore, settings: Settings, day: str) -> None:
+        self.counts: dict[str, Mapping[str, int]] = {}
+        self._store = store
+        self._day = day
+        self._closed_after, self._ratio = settings.ats.closed_after_days, settings.ats.drop_flag_ratio
+        self._rules = {"closed_after": self._closed_after, "drop_flag_ratio": self._ratio}
+        self._plans: list[_Plan] = []
+        self._documents = 0
+
+    def take(self, snapshot: Document) -> None:
+        """Plan the board of one of the day's snapshots; write the batch when it is large enough."""
+        plan = self._plan(snapshot["provider"], snapshot["board"])
+        if plan.checkpoint is None:
+            self._counted(plan)
+            return
+        self._plans.append(plan)
+        self._documents += len(plan.documents) + len(plan.gone)
+        if self._documents >= _BATCH_DOCUMENTS or len(self._plans) >= _BATCH_BOARDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is planned; boards that another process was at are planned anew."""
+        plans, self._plans, self._documents = self._plans, [], 0
+        for _ in range(_ATTEMPTS):
+            written = _write(self._store, plans)
+            for plan in plans:
+                if plan.board.key in written:
+                    self._counted(plan)
+            plans = [self._folded_anew(plan.board.key) for plan in plans if plan.board.key not in written]
+            if not plans:
+                return
+        raise StoreError(f"{LISTINGS}: other processes keep writing the board {plans[0].board.key!r}")
+
+    def _counted(self, plan: _Plan) -> None:
+        if plan.counts is not None:
+            self.counts[plan.board.key] = plan.counts
+
+    def _plan(self, provider: str, board: str) -> _Plan:
+        found = held(self._store, f"{provider}/{board}")
+        if found.checkpoint is not None and found.checkpoint.rules == self._rules:
+            marks = self._store.group_count(
+                SNAPSHOTS, "reading", {"provider": provider, "board": board, "complete": True}
+            )
+            plan = None if None in marks else self._continued(found, found.checkpoint, set(marks))
+            if plan is not None:
+                return plan
+        return self._folded_anew(found.key)
+
+    def _continued(self, found: Held, at: Checkpoint, marks: set[str]) -> _Plan | None:
+        """Return the plan that continues from a checkpoint; None where all readings must be folded."""
+        snapshot = self._store.get(SNAPSHOTS, f"{self._day}/{found.key}")
+        own = snapshot.get("reading") if snapshot is not None and snapshot["complete"] else None
+        if readings_digest(marks) == at.readings:
+            if own is None:
+                return _Plan(found, None)
+            return _Plan(found, at.counts) if at.day == self._day else None
+        if own is None or self._day <= at.day or readings_digest(marks - {own}) != at.readings:
+            return None
+        shown = _shown(self._store, snapshot) if snapshot is not None else {}
+        if reading_mark(self._day, shown) != own:
+            return None
+        stored = _open_or_shown(self._store, found.key, shown)
+        fold = Fold(self._closed_after, self._ratio)
+        fold.resume({key: _history(document) for key, document in stored.items()}, at.absences, at.size)
+        before = {key: (document["version"], document["content_hash"]) for key, document in stored.items()}
+        counts = _counts(fold.read(self._day, shown), before, shown)
+        documents = _documents(found.key, fold, {**before, **shown})
+        return _Plan(
+            found,
+            counts,
+            [document for document in documents if stored.get(document["_id"]) != document],
+            checkpoint=self._checkpoint(fold, self._day, readings_digest(marks), counts),
+        )
+
+    def _folded_anew(self, key: str) -> _Plan:
+        """Return the plan that folds every reading of the board and replaces all of its listings."""
+        found = held(self._store, key)
+        provider, _, board = key.partition("/")
+        fold, shown = Fold(self._closed_after, self._ratio), dict[str, tuple[str, str]]()
+        marks: set[str] | None = set()
+        last, counts, own = "", _counts(Moves((), (), (), flagged=False), {}, {}), None
+        for snapshot in self._store.scan(SNAPSHOTS, {"provider": provider, "board": board, "complete": True}):
+            reading = _shown(self._store, snapshot)
+            mark = snapshot.get("reading")
+            marks = marks | {mark} if marks is not None and mark == reading_mark(snapshot["day"], reading) else None
+            if not reading and snapshot.get("listings") is None and snapshot.get("rows") != 0:
+                continue  # not normalized yet
+            last = snapshot["day"]
+            counts = _counts(fold.read(last, reading), shown, reading)
+            own = counts if last == self._day else own
+            shown.update(reading)
+        stored = {document["_id"]: document for document in _of_board(self._store, key)}
+        differing = [one for one in _documents(key, fold, shown) if stored.pop(one["_id"], None) != one]
+        readings = None if marks is None else readings_digest(marks)
+        return _Plan(found, own, differing, list(stored), self._checkpoint(fold, last, readings, counts))
+
+    def _checkpoint(self, fold: Fold, day: str, readings: str | None, counts: Mapping[str, int]) -> Checkpoint:
+        return Checkpoint(day, readings, self._rules, fold.size, fold.absences(), counts)
 
 
-def _document(provider: str, board: str, listing: str, history: History, shown: tuple[str, str]) -> Document:
+def _write(store: DocumentStore, plans: list[_Plan]) -> set[str]:
+    """Write the plans; return the boards that nobody else was at from the reading of their checkpoints to now."""
+    mine = withdraw(store, [plan.board for plan in plans])
+    plans = [plan for plan in plans if plan.board.key in mine]
+    if documents := [document for plan in plans for document in plan.documents]:
+        store.upsert(LISTINGS, documents)
+    gone = [listing for plan in plans for listing in plan.gone]
+    for start in range(0, len(gone), CHUNK):
+        store.delete(LISTINGS, {"_id": {"$in": gone[start : start + CHUNK]}})
+    return renew(store, [(plan.board, plan.checkpoint) for plan in plans if plan.checkpoint is not None])
+
+
+def _shown(store: DocumentStore, snapshot: Document) -> dict[str, tuple[str, str]]:
+    """Return what a complete snapshot showed, as far as it was normalized: (version, content hash) by listing."""
     return {
-        "_id": listing,
-        "provider": provider,
-        "board": board,
-        "status": history.status,
-        "first_seen": history.first_seen,
-        "last_seen": history.last_seen,
-        "closed_on": history.closed_on,
-        "reopened_on": history.reopened_on,
-        "version": shown[0],
-        "content_hash": shown[1],
+        document["listing_id"]: (document["version"], document["content_hash"])
+        for document in store.scan(DAILY, {"_id": under(f"{snapshot['_id']}/")})
+        if document["board"] == snapshot["board"]
     }
 
 
-def _replace(store: DocumentStore, provider: str, board: str, documents: Iterable[Document]) -> None:
-    """Make the board's documents these, writing only what differs."""
-    stored = {document["_id"]: document for document in store.scan(LISTINGS, {"provider": provider, "board": board})}
-    differing = [document for document in documents if stored.pop(document["_id"], None) != document]
-    for start in range(0, len(differing), CHUNK):
-        store.upsert(LISTINGS, differing[start : start + CHUNK])
-    for start in range(0, len(stored), CHUNK):
-        store.delete(LISTINGS, {"_id": {"$in": list(stored)[start : start + CHUNK]}})
+def _of_board(store: DocumentStore, key: str) -> Iterable[Document]:
+    provider, _, board = key.partition("/")
+    for document in store.scan(LISTINGS, {"_id": under(f"{key}/")}):
+        if document["provider"] == provider and document["board"] == board:
+            yield document
+
+
+def _open_or_shown(store: DocumentStore, key: str, shown: Shown) -> dict[str, Document]:
+    """Return the stored listings of a board that a reading can change: those open, and those it shows again."""
+    provider, _, board = key.partition("/")
+    where = {"provider": provider, "board": board, "status": "open"}
+    found = {document["_id"]: document for document in store.scan(LISTINGS, where)}
+    return found | store.get_many(LISTINGS, [listing for listing in shown if listing not in found])
+
+
+def _counts(moves: Moves, before: Shown, reading: Shown) -> dict[str, int]:
+    edited = sum(1 for listing, (_, seen) in reading.items() if listing in before and before[listing][1] != seen)
+    return {
+        "new": len(moves.new),
+        "changed": edited,
+        "closed": len(moves.closed),
+        "reopened": len(moves.reopened),
+        "flagged": int(moves.flagged),
+    }
+
+
+def _history(document: Document) -> History:
+    fields = ("first_seen", "last_seen", "status", "closed_on", "reopened_on")
+    return History(*(document[name] for name in fields))
+
+
+def _documents(key: str, fold: Fold, shown: Shown) -> Iterable[Document]:
+    provider, _, board = key.partition("/")
+    for listing, history in fold.histories():
+        version, content_hash = shown[listing]
+        facts: dict[str, Any] = {"_id": listing, "provider": provider, "board": board, "status": history.status}
+        facts |= {"first_seen": history.first_seen, "last_seen": history.last_seen}
+        facts |= {"closed_on": history.closed_on, "reopened_on": history.reopened_on}
+        yield {**facts, "version": version, "content_hash": content_hash}

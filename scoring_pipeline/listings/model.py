@@ -1,7 +1,7 @@
 """The Listing model: one posting as a reader would see it, whatever board it came from.
 
 What belongs here: the shape, its invariants and its identities (`content_hash`, `canonical`). What does not: how a
-provider's payload becomes one (`adapters/`), what happened to it over time (`history.py`).
+provider's payload becomes one (`adapters/`), what happened to it over time (`folding.py`).
 """
 
 from datetime import datetime

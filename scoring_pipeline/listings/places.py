@@ -5,6 +5,7 @@ duplicates. What does not: how a label is read (`labels.py`), names and codes (`
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from scoring_pipeline.listings.gazetteer import any_country_code, area, city_name, fold, subdivision
@@ -34,6 +35,7 @@ def _region(name: str | None, country: str | None) -> tuple[str | None, str | No
     return name, country
 
 
+@lru_cache(maxsize=8192)
 def structured(
     city: str | None = None, region: str | None = None, country: str | None = None, *, label: str | None = None
 ) -> Place | None:

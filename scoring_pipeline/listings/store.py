@@ -4,11 +4,12 @@ What belongs here: the layout of `listing_versions`, `daily_listings` and `quara
 nothing of an earlier one. What does not: what became of a listing over time (`history.py`).
 
 When a day is recorded, each complete snapshot of it is marked with the number of listings its rows came to
-(`listings`), so that a board without listings can be told from one that was not normalized yet. A new reading clears
-the mark.
+(`listings`), so that a board without listings can be told from one that was not normalized yet, and with a digest of
+them (`reading`), so that what stands on a reading can tell whether it changed. A new reading clears the marks; the
+digest is cleared before rows are written that differ from it, so that it is never believed of others.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TypeVar
@@ -16,6 +17,7 @@ from typing import TypeVar
 from scoring_pipeline.listings.model import Provider
 from scoring_pipeline.listings.normalize import ExcludedRow, Merged, Normalized, Outcome, Quarantined
 from scoring_pipeline.storage.port import Document, DocumentStore, Move
+from scoring_pipeline.values import canonical_json, digest
 
 VERSIONS, DAILY, QUARANTINE, SNAPSHOTS = "listing_versions", "daily_listings", "quarantine", "raw_snapshots"
 CHUNK = 500
@@ -63,7 +65,7 @@ def record_day(store: DocumentStore, day: str, provider: Provider, outcomes: Ite
         StoreError: if the store refuses.
     """
     counts = Counts()
-    boards: dict[str, int] = {}
+    boards: dict[str, _Marks] = {}
     for board, group in groupby(outcomes, key=lambda outcome: outcome.board):
         if board in boards:
             raise ValueError(f"the outcomes of board {board!r} are not together")
@@ -71,17 +73,20 @@ def record_day(store: DocumentStore, day: str, provider: Provider, outcomes: Ite
         for outcome in held:
             counts.add(outcome)
         boards[board] = _record_board(store, day, provider, board, held, counts)
-    _drop_other_boards(store, DAILY, f"{day}/{provider}/", frozenset(boards))
-    _drop_other_boards(store, QUARANTINE, f"{day}/{provider}/", frozenset(boards))
+    prefix = f"{day}/{provider}/"
+    _drop_other_boards(store, DAILY, prefix, frozenset(boards), reading_mark(day, {}))
+    _drop_other_boards(store, QUARANTINE, prefix, frozenset(boards), reading_mark(day, {}))
     _mark_snapshots(store, day, provider, boards)
     return counts
 
 
 def _record_board(
     store: DocumentStore, day: str, provider: Provider, board: str, outcomes: Sequence[Outcome], counts: Counts
-) -> int:
-    """Write one board; return the number of its listings."""
+) -> "_Marks":
+    """Write one board; return what its snapshot is to be marked with."""
     found = sorted((one for one in outcomes if isinstance(one, Normalized)), key=lambda one: one.listing.listing_id)
+    reading = reading_mark(day, {one.listing.listing_id: (one.version, one.content_hash) for one in found})
+    _unmark(store, f"{day}/{provider}/{board}", reading)
     for chunk in _chunks(found):
         counts.new_versions += len(store.insert_absent(VERSIONS, [_version(one) for one in chunk]))
         store.upsert(DAILY, [_daily(day, one) for one in chunk])
@@ -92,7 +97,25 @@ def _record_board(
     prefix = f"{day}/{provider}/{board}/"
     _drop_surplus(store, DAILY, prefix, board, {f"{day}/{one.listing.listing_id}" for one in found})
     _drop_surplus(store, QUARANTINE, prefix, board, {entry["_id"] for entry in entries})
-    return len(found)
+    return _Marks(len(found), reading)
+
+
+def reading_mark(day: str, shown: Mapping[str, tuple[str, str]]) -> str:
+    """Return the digest of a reading: its day, and the version and content hash of each listing by id."""
+    return digest(canonical_json([day, shown]))
+
+
+@dataclass(frozen=True)
+class _Marks:
+    listings: int
+    reading: str
+
+
+def _unmark(store: DocumentStore, snapshot_id: str, reading: str) -> None:
+    """Let the snapshot not claim a reading that is about to be replaced by another."""
+    snapshot = store.get(SNAPSHOTS, snapshot_id)
+    if snapshot is not None and snapshot.get("reading") not in (None, reading):
+        store.compare_and_set(SNAPSHOTS, Move(snapshot_id, {"reading": snapshot["reading"]}, {"reading": None}))
 
 
 def _version(one: Normalized) -> Document:
@@ -141,7 +164,9 @@ def under(prefix: str) -> dict[str, str]:
 
 
 def _drop_surplus(store: DocumentStore, collection: str, prefix: str, board: str, keep: set[str]) -> None:
-    """Delete the board's documents that this pass did not write."""
+    """Delete the board's documents that this pass, which has written those to keep, did not write."""
+    if store.count(collection, {"_id": under(prefix)}) == len(keep):
+        return
     surplus = [
         document["_id"]
         for document in store.scan(collection, {"_id": under(prefix)})
@@ -151,7 +176,7 @@ def _drop_surplus(store: DocumentStore, collection: str, prefix: str, board: str
         store.delete(collection, {"_id": {"$in": list(chunk)}})
 
 
-def _drop_other_boards(store: DocumentStore, collection: str, prefix: str, boards: frozenset[str]) -> None:
+def _drop_other_boards(store: DocumentStore, collection: str, prefix: str, boards: frozenset[str], empty: str) -> None:
     """Delete documents of boards that an earlier pass had and this one has not, leaping over those it has."""
     bounds = under(prefix)
     after: str | None = None
@@ -159,18 +184,19 @@ def _drop_other_boards(store: DocumentStore, collection: str, prefix: str, board
         board = page[0]["board"]
         own = f"{prefix}{board}/"
         if board not in boards:
+            _unmark(store, f"{prefix}{board}", empty)
             _drop_surplus(store, collection, own, board, set())
             after = page[0]["_id"]
         else:
             after = under(own)["$lt"]
 
 
-def _mark_snapshots(store: DocumentStore, day: str, provider: Provider, boards: dict[str, int]) -> None:
-    complete = store.scan(SNAPSHOTS, {"day": day, "provider": provider, "complete": True})
-    moves = [
-        Move(snapshot["_id"], {"complete": True}, {"listings": boards.get(snapshot["board"], 0)})
-        for snapshot in complete
-        if snapshot.get("listings") != boards.get(snapshot["board"], 0)
-    ]
+def _mark_snapshots(store: DocumentStore, day: str, provider: Provider, boards: Mapping[str, _Marks]) -> None:
+    none = _Marks(0, reading_mark(day, {}))
+    moves = []
+    for snapshot in store.scan(SNAPSHOTS, {"day": day, "provider": provider, "complete": True}):
+        marks = boards.get(snapshot["board"], none)
+        if (snapshot.get("listings"), snapshot.get("reading")) != (marks.listings, marks.reading):
+            moves.append(Move(snapshot["_id"], {"complete": True}, vars(marks)))
     for chunk in _chunks(moves):
         store.compare_and_set_many(SNAPSHOTS, chunk)

@@ -1,7 +1,7 @@
 """HTML to readable text, and the cleaning of single lines.
 
-What belongs here: how markup becomes lines and paragraphs, which characters a text may hold. What does not: which of a
-provider's fields hold markup (`adapters/`).
+What belongs here: how markup is read, which characters a text may hold. What does not: what elements mean for lines and
+paragraphs (`text_writer.py`), which of a provider's fields hold markup (`adapters/`).
 
 The text: paragraphs and headings separated by a blank line, one list item a line beginning with "- " (nested ones
 indented by two spaces a level), one table row a line with cells joined by " | ", a line break for `<br>`. Entities are
@@ -14,26 +14,8 @@ import unicodedata
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from scoring_pipeline.listings.tame import needs_taming, tame
+from scoring_pipeline.listings.text_writer import CLOSE, KINDS, OPEN, Writer
 
-# What an element is to the text; what is not here is inline.
-_KINDS: dict[str, str] = {
-    tag: kind
-    for kind, tags in {
-        "dropped": "script style iframe noscript template svg math head title object embed select textarea audio video "
-        "canvas noembed noframes",
-        "paragraph": "p h1 h2 h3 h4 h5 h6 blockquote pre table dl figure hr fieldset",
-        "line": "div section article aside header footer main nav address center details summary dt dd figcaption form "
-        "tbody thead tfoot caption legend",
-        "list": "ul ol menu dir",
-        "item": "li",
-        "row": "tr",
-        "cell": "td th",
-        "break": "br",
-    }.items()
-    for tag in tags.split()
-}
-_INDENTED = 8
-_BLANK = 2
 # Controls but newline, soft hyphen, zero-width and direction marks, tag characters, surrogates, noncharacters, and the
 # private use plane that icon fonts are pasted from. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
 _UNSEEN = re.compile(
@@ -44,121 +26,23 @@ _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&#
 
 
 def _visible(text: str) -> str:
-    seen = _UNSEEN.sub("", text)
+    seen = text if _is_printed(text) else _UNSEEN.sub("", text)
     return seen if seen.isascii() else unicodedata.normalize("NFC", seen)
+
+
+def _is_printed(text: str) -> bool:
+    """Whether no character of `text` can be an unseen one; far quicker than looking for each of them."""
+    if not text.replace("\n", " ").isprintable():
+        return False
+    # Printable to Python and unseen to us are U+FFFC and some characters that UTF-16 writes as pairs.
+    return text.isascii() or ("\ufffc" not in text and len(text.encode("utf-16-le")) == 2 * len(text))
 
 
 def clean_line(text: str) -> str:
     """Return `text` on one line: white space collapsed and trimmed, invisible characters removed, NFC."""
+    if text.isascii() and text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
+        return text
     return " ".join(_visible(" ".join(text.split())).split())
-
-
-class _Writer:
-    """Collects lines; breaks are remembered and written only when text follows."""
-
-    def __init__(self) -> None:
-        self.out: list[str] = []
-        self.breaks = 0
-        self.space = False
-        self.depth = 0
-        self.cells = 0
-        self.prefix = ""
-        self.listed = (
-            False  # a list has just ended: what follows is a paragraph of its own, unless it is a list as well
-        )
-
-    def block(self, breaks: int) -> None:
-        """End the line; with two `breaks`, the paragraph. Inside table cells a space, inside lists one line."""
-        if self.cells:
-            self.space = True
-        else:
-            self.breaks = max(self.breaks, 1 if self.depth else breaks)
-
-    def row(self, breaks: int = 1) -> None:
-        """End the line wherever it is."""
-        self.breaks = max(self.breaks, breaks)
-
-    def br(self) -> None:
-        """Break the line; twice in a row is a blank line."""
-        if self.cells:
-            self.space = True
-        else:
-            self.breaks = min(self.breaks + 1, 1 if self.depth else _BLANK)
-
-    def item(self) -> None:
-        """Begin a list item."""
-        self.row()
-        self.prefix = "  " * min(max(self.depth - 1, 0), _INDENTED) + "- "
-
-    def text(self, raw: str) -> None:
-        """Write a run of text with white space collapsed."""
-        words = raw.split()
-        if not words:
-            if "\xa0" in raw and self.breaks:
-                self.block(_BLANK)
-            self.space = True
-            return
-        if self.breaks or self.prefix:
-            self._newline()
-        elif self.space or raw[0].isspace():
-            self.out.append(" ")
-        self.out.append(" ".join(words))
-        self.space = raw[-1].isspace()
-
-    def _newline(self) -> None:
-        if self.listed:
-            self.breaks = max(self.breaks, 1 if self.prefix else _BLANK)
-            self.listed = False
-        if self.out:
-            self.out.append("\n" * max(self.breaks, 1))
-        self.out.append(self.prefix or "  " * min(self.depth, _INDENTED))
-        self.prefix = ""
-        self.breaks = 0
-
-    def preformatted(self, raw: str) -> None:
-        """Write text whose line breaks count."""
-        for index, part in enumerate(raw.split("\n")):
-            if index:
-                self.br()
-            self.text(part)
-
-    def open(self, kind: str) -> None:
-        """Begin an element of that kind."""
-        if kind == "paragraph":
-            self.block(_BLANK)
-        elif kind == "line":
-            self.block(1)
-        elif kind == "item":
-            self.item()
-        elif kind == "break":
-            self.br()
-        elif kind == "list":
-            self.row(1 if self.depth or self.listed else _BLANK)
-            self.depth += 1
-        elif kind == "row":
-            self.row()
-        elif kind == "cell":
-            self.cells += 1
-
-    def close(self, kind: str, node: LexborNode) -> None:
-        """End the element `node` of that kind."""
-        if kind == "paragraph":
-            self.block(_BLANK)
-        elif kind == "line":
-            self.block(1)
-        elif kind == "item":
-            self.prefix = ""
-            self.row()
-        elif kind == "list":
-            self.depth -= 1
-            self.listed = not self.depth
-            self.row()
-        elif kind == "row":
-            self.row()
-        elif kind == "cell":
-            self.cells -= 1
-            if _has_next_cell(node):
-                self.text(" | ")
 
 
 def _has_next_cell(node: LexborNode) -> bool:
@@ -170,35 +54,43 @@ def _has_next_cell(node: LexborNode) -> bool:
     return False
 
 
-def _walk(root: LexborNode, writer: _Writer) -> None:
-    """Visit the tree below `root` in document order, without recursion."""
-    stack: list[tuple[LexborNode, str | None]] = []
+def _close(writer: Writer, kind: str, node: LexborNode) -> None:
+    act = CLOSE.get(kind)
+    if act is not None:
+        act(writer)
+    elif kind == "cell":
+        writer.end_cell(last=not _has_next_cell(node))
+
+
+def _walk(root: LexborNode, writer: Writer) -> None:
+    """Write the tree below `root` in document order, without recursion."""
+    stack: list[tuple[LexborNode, str | None, bool]] = []
     node = root.child
     preformatted = 0
     while True:
         if node is None:
             if not stack:
                 return
-            parent, kind = stack.pop()
+            parent, kind, pre = stack.pop()
             if kind is not None:
-                writer.close(kind, parent)
-                preformatted -= parent.tag == "pre"
+                _close(writer, kind, parent)
+                preformatted -= pre
             node = parent.next
             continue
         tag = node.tag or ""
         if tag == "-text":
             raw = node.text_content or ""
             (writer.preformatted if preformatted else writer.text)(raw)
-        elif (kind := _KINDS.get(tag)) != "dropped" and (child := node.child) is not None:
+        elif (kind := KINDS.get(tag)) != "dropped" and (child := node.child) is not None:
             if kind is not None:
-                writer.open(kind)
+                OPEN[kind](writer)
                 preformatted += tag == "pre"
-            stack.append((node, kind))
+            stack.append((node, kind, tag == "pre"))
             node = child
             continue
         elif kind is not None and kind != "dropped":
-            writer.open(kind)
-            writer.close(kind, node)
+            OPEN[kind](writer)
+            _close(writer, kind, node)
         node = node.next
 
 
@@ -215,13 +107,15 @@ def from_html(html: str) -> str:
     root = parser.body or parser.root
     if root is None:
         return ""
-    writer = _Writer()
+    writer = Writer()
     _walk(root, writer)
     return _tidy(_visible("".join(writer.out)))
 
 
 def _tidy(text: str) -> str:
     """Drop what is left where invisible characters went: bare bullets, trailing spaces, more than one blank line."""
+    if not _is_untidy(text):
+        return text
     lines: list[str] = []
     for line in text.split("\n"):
         stripped = line.rstrip()
@@ -230,6 +124,12 @@ def _tidy(text: str) -> str:
         if stripped or (lines and lines[-1]):
             lines.append(stripped)
     return "\n".join(lines).strip("\n")
+
+
+def _is_untidy(text: str) -> bool:
+    """Whether `_tidy` has anything to look for: a line that ends in a blank or a bullet, or too many breaks."""
+    ends = text[-1:] in {" ", "-", "|", "\n", ""} or text[0] == "\n"
+    return ends or " \n" in text or "-\n" in text or "|\n" in text or "\n\n\n" in text
 
 
 def unescape_once(escaped: str) -> str:

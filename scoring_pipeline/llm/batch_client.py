@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import openai
-from openai.types import Batch
-from pydantic import BaseModel, ConfigDict
+from openai.types import Batch, FileObject
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scoring_pipeline.llm.errors import (
     PermanentProviderError,
@@ -33,6 +33,7 @@ _T = TypeVar("_T")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _UPLOAD_PATIENCE = 10
 _CHUNK = 1 << 18
+_PAGE = 100
 
 
 class RemoteBatch(BaseModel):
@@ -70,7 +71,7 @@ class BatchClient:
         client = self._api().with_options(timeout=self.provider.timeout_seconds * _UPLOAD_PATIENCE)
         with provider_call(f"uploading {path.name} to {self.name}"), path.open("rb") as file:
             uploaded = client.files.create(file=(path.name, file), purpose="batch")
-        return self._shaped(uploaded, openai.types.FileObject, "an uploaded file").id
+        return self._named(uploaded, FileObject, "an uploaded file").id
 
     def create(self, input_file_id: str, metadata: Mapping[str, str]) -> RemoteBatch:
         """Create a batch. After a `TransientProviderError` it may exist all the same: list, adopt."""
@@ -98,12 +99,20 @@ class BatchClient:
 
     def recent(self, *, not_before: int) -> Iterator[RemoteBatch]:
         """Yield batches, newest first, until one was created before `not_before` (Unix seconds)."""
+        after: str | openai.Omit = openai.omit
         with provider_call(f"listing batches at {self.name}"):
-            for batch in self._api().batches.list(limit=100):
-                remote = self._remote(batch)
-                if remote.created_at < not_before:
-                    return
-                yield remote
+            more = True
+            while more:
+                reply = self._api().batches.with_raw_response.list(limit=_PAGE, after=after)
+                batches, more = self._listed(reply.http_response.json(), "batches")
+                remotes = [self._described(batch) for batch in batches]
+                # A provider that takes no notice of `after` gives the same page for ever.
+                more = more and remotes[-1].id != after
+                for remote in remotes:
+                    if remote.created_at < not_before:
+                        return
+                    yield remote
+                    after = remote.id
 
     def cancel(self, batch_id: str) -> None:
         """Ask the provider to cancel a batch; finished rows stay and are paid."""
@@ -136,7 +145,11 @@ class BatchClient:
     def models(self) -> dict[str, dict[str, Any]]:
         """Return what the provider says of its models, by id."""
         with provider_call(f"listing models at {self.name}"):
-            return {model.id: model.model_dump() for model in self._api().models.list()}
+            reply = self._api().models.with_raw_response.list()
+            models, _ = self._listed(reply.http_response.json(), "models")
+        if not all(isinstance(model.get("id"), str) for model in models):
+            raise TransientProviderError(f"{self.name} listed models without names")
+        return {model["id"]: model for model in models}
 
     def is_sandbox(self) -> bool:
         """Whether this endpoint is the project's own stand-in: configured so, or a loopback server that says so."""
@@ -154,8 +167,14 @@ class BatchClient:
     def _api(self) -> openai.OpenAI:
         if self._client is None:
             loopback = urlsplit(self.provider.base_url).hostname in _LOOPBACK
+            key = self._key()
+            # What OPENAI_* variables hold for an account is not for the stand-in to see.
+            sandbox = self.provider.sandbox
             self._client = openai.OpenAI(
-                api_key=self._key(),
+                api_key=key,
+                organization="" if sandbox else None,
+                project="" if sandbox else None,
+                default_headers={"Authorization": f"Bearer {key}"} if sandbox else None,
                 base_url=self.provider.base_url,
                 timeout=self.provider.timeout_seconds,
                 http_client=openai.DefaultHttpxClient(trust_env=not loopback),
@@ -174,12 +193,26 @@ class BatchClient:
         return key
 
     def _remote(self, batch: Batch) -> RemoteBatch:
-        return RemoteBatch.model_validate(self._shaped(batch, Batch, "a batch").model_dump())
+        return self._described(self._named(batch, Batch, "a batch").model_dump())
 
-    def _shaped(self, value: Any, kind: type[_T], what: str) -> _T:
-        # A proxy's page with status 200 comes back from the client as a plain string.
-        if not isinstance(value, kind):
-            raise TransientProviderError(f"{self.name} answered with {type(value).__name__} instead of {what}")
+    def _described(self, batch: Mapping[str, Any]) -> RemoteBatch:
+        try:
+            return RemoteBatch.model_validate(batch)
+        except ValidationError as e:
+            fields = ", ".join(sorted({str(item["loc"][0]) for item in e.errors()}))
+            raise TransientProviderError(f"{self.name} described a batch without a usable {fields}") from e
+
+    def _listed(self, page: Any, what: str) -> tuple[list[dict[str, Any]], bool]:
+        """Return the items of a page and whether there are more; what is no page is a failure, never an empty one."""
+        items = page.get("data") if isinstance(page, dict) else None
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise TransientProviderError(f"{self.name} answered with something else instead of a list of {what}")
+        return items, bool(items) and page.get("has_more") is not False
+
+    def _named(self, value: Any, kind: type[_T], what: str) -> _T:
+        # A proxy's page with status 200 comes back from the client as a plain string, any JSON object as any kind.
+        if not isinstance(value, kind) or not isinstance(getattr(value, "id", None), str):
+            raise TransientProviderError(f"{self.name} answered with something else instead of {what}")
         return value
 
 

@@ -6,6 +6,7 @@ what to do about a failure (`batches/`), and failures of single rows of a batch 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 
 import httpx2
 import openai
@@ -57,6 +58,8 @@ def provider_call(what: str) -> Iterator[None]:
         raise TransientProviderError(f"{what}: {type(e).__name__}: {e}") from e
     except httpx2.HTTPError as e:
         raise TransientProviderError(f"{what}: the connection failed: {type(e).__name__}: {e}") from e
+    except JSONDecodeError as e:
+        raise TransientProviderError(f"{what}: the answer is not JSON: {e}") from e
 
 
 def _from_status(what: str, error: openai.APIStatusError) -> ProviderError:

@@ -18,6 +18,8 @@ Lane = Literal["batch", "realtime"]
 NANO = Decimal(1_000_000_000)
 # Some models charge more beyond 200,000 prompt tokens or so; up to here every price is linear in tokens.
 LINEAR_UP_TO = 100_000
+# No answer has more: a count beyond it is a mistake, and must not reach a ledger.
+MOST_TOKENS = 100_000_000
 _MILLION = 1_000_000
 
 
@@ -35,20 +37,34 @@ class TokenUsage:
     reasoning: int = 0
 
     @classmethod
-    def from_body(cls, usage: Mapping[str, Any]) -> "TokenUsage":
+    def from_body(cls, usage: Any) -> "TokenUsage":
         """Read the `usage` block of a chat completion; the details may be null or absent.
 
         Raises:
-            KeyError, TypeError, ValueError: where the totals themselves are missing or no integers.
+            ValueError: where a count is missing or cannot be meant.
         """
-        prompt_details = usage.get("prompt_tokens_details") or {}
-        completion_details = usage.get("completion_tokens_details") or {}
-        return cls(
-            prompt=int(usage["prompt_tokens"]),
-            completion=int(usage["completion_tokens"]),
-            cached=int(prompt_details.get("cached_tokens") or 0),
-            reasoning=int(completion_details.get("reasoning_tokens") or 0),
-        )
+        if not isinstance(usage, dict):
+            raise ValueError(f"usage: {type(usage).__name__} where a mapping is expected")  # noqa: TRY004 - one class
+        prompt, completion = _tokens(usage, "prompt_tokens"), _tokens(usage, "completion_tokens")
+        cached = _detail(usage, "prompt_tokens_details", "cached_tokens", most=prompt)
+        reasoning = _detail(usage, "completion_tokens_details", "reasoning_tokens", most=completion)
+        return cls(prompt=prompt, completion=completion, cached=cached, reasoning=reasoning)
+
+
+def _tokens(counts: Mapping[str, Any], name: str, *, most: int = MOST_TOKENS) -> int:
+    count = counts.get(name)
+    if type(count) is not int or not 0 <= count <= most:
+        raise ValueError(f"usage: {name} is {str(count)[:40]!r} where 0 to {most} is expected")
+    return count
+
+
+def _detail(usage: Mapping[str, Any], block: str, name: str, *, most: int) -> int:
+    details = usage.get(block)
+    if details is None:
+        return 0
+    if not isinstance(details, dict):
+        raise ValueError(f"usage: {block} is no mapping")  # noqa: TRY004 - one class of error for whoever reads a row
+    return 0 if details.get(name) is None else _tokens(details, name, most=most)
 
 
 def cost_nano_usd(usage: TokenUsage, *, provider: str, model: str, lane: Lane, at: datetime) -> int:

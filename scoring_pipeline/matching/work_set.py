@@ -15,7 +15,7 @@ from typing import Any
 from scoring_pipeline.listings.model import Listing
 from scoring_pipeline.matching.profiles import active_profile_views, view_document
 from scoring_pipeline.matching.settle import settle_items
-from scoring_pipeline.scoring.request import prompt_tokens, request_key
+from scoring_pipeline.scoring.request import prompt_bytes, prompt_tokens, request_key
 from scoring_pipeline.scoring.rubric import Rubric
 from scoring_pipeline.scoring.views import View, listing_view
 from scoring_pipeline.storage.port import Document, DocumentStore, Move
@@ -69,8 +69,9 @@ def build_work_set(store: DocumentStore, partition: str, rules: WorkSetRules, *,
     """Make the day's work items and the requests they need, in pages; repeating it changes nothing.
 
     Items whose listing or profile left the day since an earlier pass become `superseded`; items `deferred` for want of
-    budget wait again.
+    budget wait again; what an earlier pass asked for and nobody waits for any more belongs to no day.
     """
+    asked_before = store.exists("requests", {"status": "pending", "partition": partition})
     profiles = active_profile_views(store)
     counts = WorkSetCounts()
     listings = store.scan("daily_listings", {"_id": {"$gt": f"{partition}/", "$lt": f"{partition}0"}}, batch=PAGE)
@@ -80,6 +81,8 @@ def build_work_set(store: DocumentStore, partition: str, rules: WorkSetRules, *,
         _subscribe(store, candidates, partition, now)
         counts.total += len(candidates)
     counts.superseded = _supersede_left_overs(store, partition, set(profiles), counts.total)
+    if asked_before:
+        _disown_unwanted(store, partition)
     counts.by_status = store.group_count("work_items", "status", {"partition": partition})
     return counts
 
@@ -126,8 +129,12 @@ def _insert_requests(
         digest = candidate.view.digest
         if digest not in routes:
             routes[digest] = rules.route(candidate.listing)
-        tokens = prompt_tokens(rules.rubric, candidate.profile_view["tokens"], documents[digest]["tokens"])
-        requests.append(_request(candidate, routes[digest], tokens, partition, rules, now))
+        profile, text = candidate.profile_view, documents[digest]
+        size = {
+            "prompt_tokens": prompt_tokens(rules.rubric, profile["tokens"], text["tokens"]),
+            "prompt_bytes": prompt_bytes(profile["text"], text["text"]),
+        }
+        requests.append(_request(candidate, routes[digest], size, partition, rules, now))
     orphans = [key for key, doc in known.items() if doc["status"] == "pending" and not doc["partition"]]
     adopt = [Move(key, {"status": "pending", "partition": ""}, {"partition": partition}) for key in orphans]
     store.compare_and_set_many("requests", adopt)
@@ -137,7 +144,7 @@ def _insert_requests(
 def _request(
     candidate: _Candidate,
     route: Mapping[str, Any],
-    tokens: int,
+    size: Mapping[str, int],
     partition: str,
     rules: WorkSetRules,
     now: datetime,
@@ -154,7 +161,7 @@ def _request(
         "sandbox": rules.sandbox,
         "tier": route["tier"],
         "route": dict(route),
-        "prompt_tokens": tokens,
+        **size,
         "round": 0,
         "sent": 0,
         "failures": 0,
@@ -215,3 +222,14 @@ def _supersede_left_overs(store: DocumentStore, partition: str, profiles: set[st
         ]
         superseded += len(store.compare_and_set_many("work_items", moves))
     return superseded
+
+
+def _disown_unwanted(store: DocumentStore, partition: str) -> None:
+    """Take from the day the pending requests that none of its items waits for: else it would never be done."""
+    asked = store.scan("requests", {"status": "pending", "partition": partition}, batch=PAGE)
+    for page in chunked(asked, PAGE):
+        keys = [request["_id"] for request in page]
+        where = {"request_key": {"$in": keys}, "partition": partition, "status": "waiting"}
+        wanted = {item["request_key"] for item in store.scan("work_items", where, batch=PAGE)}
+        expect, disown = {"status": "pending", "partition": partition}, {"partition": ""}
+        store.compare_and_set_many("requests", [Move(key, expect, disown) for key in keys if key not in wanted])

@@ -4,6 +4,7 @@ What belongs here: ports, locks, child processes. What does not: what the server
 
 `<folder>/endpoint.json` says where the folder's server listens; the port is kept for ever, so that a configuration
 written for it stays right. `<folder>/sandbox.lock` is held by the running server: two on one folder are impossible.
+A server that was started for a command ends when nobody uses it any more (`users.py`).
 """
 
 import argparse
@@ -21,7 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 import uvicorn
@@ -31,11 +32,11 @@ from scoring_pipeline.sandbox.openai_faults import ScenarioError
 from scoring_pipeline.sandbox.openai_models import OWNER
 from scoring_pipeline.sandbox.openai_options import SandboxOptions
 from scoring_pipeline.sandbox.server import sandbox_app
+from scoring_pipeline.sandbox.users import begin_use, end_when_unused, taken_alone
 from scoring_pipeline.values import utc_text
 
 HOST = "127.0.0.1"
 _LOOPBACK = ("127.0.0.1", "localhost")
-_PARENT_CHECK_SECONDS = 0.5
 _STOP_SECONDS = 10.0
 _EXIT_ALREADY_RUNNING = 75
 
@@ -55,6 +56,7 @@ class SandboxHandle:
     base_url: str
     started_here: bool
     _child: subprocess.Popen[bytes] | None = None
+    _use: IO[bytes] | None = None
 
     @property
     def openai_url(self) -> str:
@@ -62,7 +64,19 @@ class SandboxHandle:
         return f"{self.base_url}/v1"
 
     def stop(self) -> None:
-        """End the server if this handle's call started it; else leave it alone."""
+        """End the use of the server; if this handle's call started it and nobody else uses it, wait for its end."""
+        unused = True
+        if self._use is not None:
+            fcntl.flock(self._use, fcntl.LOCK_UN)
+            unused = taken_alone(self._use)
+        try:
+            if unused:
+                self._end()
+        finally:
+            if self._use is not None:
+                self._use.close()
+
+    def _end(self) -> None:
         if self._child is None or self._child.poll() is not None:
             return
         self._child.terminate()
@@ -117,16 +131,18 @@ def ensure_running(
         folder: where everything lies.
         options: for a server that is started; one that runs keeps its own.
         port: as for `run_server`.
-        exit_with_parent: the child ends by itself when this process does; else it outlives it.
+        exit_with_parent: the child ends by itself when this process and whoever else uses it by now have ended; else
+            it outlives them.
         timeout_seconds: how long to wait for the server to answer.
 
     Raises:
         SandboxError: the server ended or did not answer in time; the message quotes its log.
     """
     folder = folder.resolve()
-    if (running := _healthy_url(folder)) is not None:
-        return SandboxHandle(running, started_here=False)
     folder.mkdir(parents=True, exist_ok=True)
+    use = begin_use(folder) if exit_with_parent else None
+    if (running := _healthy_url(folder)) is not None:
+        return SandboxHandle(running, started_here=False, _use=use)
     log = folder / "sandbox.log"
     begins_at = log.stat().st_size if log.exists() else 0
     child = _spawn(folder, options or SandboxOptions(), port, log, exit_with_parent=exit_with_parent)
@@ -135,7 +151,7 @@ def ensure_running(
         running = _healthy_url(folder)
         if running is not None:
             mine = _read_endpoint(folder).get("pid") == child.pid
-            return SandboxHandle(running, started_here=mine, _child=child if mine else None)
+            return SandboxHandle(running, started_here=mine, _child=child if mine else None, _use=use)
         if child.poll() not in (None, _EXIT_ALREADY_RUNNING):
             break
         time.sleep(0.05)
@@ -176,7 +192,7 @@ def _spawn(
     if port is not None:
         command += ["--port", str(port)]
     if exit_with_parent:
-        command += ["--exit-with-parent", str(os.getpid())]
+        command += ["--exit-with-users"]
     with log.open("ab") as out:
         return subprocess.Popen(  # noqa: S603 - this interpreter, this package
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
@@ -246,12 +262,6 @@ def _healthy_url(folder: Path) -> str | None:
     return url if same else None
 
 
-def _exit_when_orphaned(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_PARENT_CHECK_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server from the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="scoring_pipeline.sandbox.process", description=main.__doc__)
@@ -262,14 +272,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--speed", type=float, help=SandboxOptions.model_fields["speed"].description)
     parser.add_argument("--batch-seconds", type=float, help=SandboxOptions.model_fields["batch_seconds"].description)
     parser.add_argument("--scenario", type=Path, help=SandboxOptions.model_fields["scenario"].description)
-    parser.add_argument("--exit-with-parent", type=int, nargs="?", const=os.getppid(), metavar="PID")
+    parser.add_argument("--exit-with-users", action="store_true", help="end when nobody holds users.lock any more")
     given = parser.parse_args(arguments)
     single = {name: getattr(given, name) for name in ("speed", "batch_seconds", "scenario")}
     try:
         merged = json.loads(given.options) | {name: value for name, value in single.items() if value is not None}
         options = SandboxOptions.model_validate(merged)
-        if given.exit_with_parent is not None:
-            threading.Thread(target=_exit_when_orphaned, args=(given.exit_with_parent,), daemon=True).start()
+        if given.exit_with_users:
+            threading.Thread(target=end_when_unused, args=(given.folder,), daemon=True).start()
         run_server(given.folder, given.port, options, host=given.host)
     except (SandboxError, JournalError, ScenarioError, ValueError) as error:
         sys.stderr.write(f"{error}\n")

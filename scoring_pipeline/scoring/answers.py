@@ -17,6 +17,13 @@ from scoring_pipeline.scoring.rubric import FUNCTION_NAME
 
 SANDBOX_FINGERPRINT = "scoring-pipeline-sandbox"
 
+# What a provider says is kept up to here: it may quote a whole prompt, or be a page of a proxy.
+MOST_ERROR_CHARACTERS = 2000
+_MOST_MODEL_CHARACTERS = 200
+_LATEST_TIME = 2**40
+# A forced call ends with `stop` at OpenAI and with `tool_calls` elsewhere; some servers say nothing.
+_FINISHED = ("stop", "tool_calls", "function_call", None)
+
 Percent = Annotated[StrictInt, Field(ge=0, le=100)]
 
 # valid    a score that may be served
@@ -36,7 +43,7 @@ class Score(Frozen):
     skill_match: Percent
     experience_match: Percent
     location_match: Percent
-    confidence: float = Field(ge=0, le=1, allow_inf_nan=False)
+    confidence: float = Field(ge=0, le=1, allow_inf_nan=False, strict=True)
     reasons: tuple[Annotated[str, Field(min_length=1, max_length=600)], ...] = Field(min_length=1, max_length=3)
 
 
@@ -71,6 +78,11 @@ def read_line(line: bytes) -> Row:
     custom_id = data.get("custom_id") if isinstance(data, dict) else None
     if not isinstance(custom_id, str):
         raise UnreadableLineError("no custom_id")
+    row = _read(custom_id, data)
+    return replace(row, error=row.error[:MOST_ERROR_CHARACTERS]) if row.error else row
+
+
+def _read(custom_id: str, data: dict[str, Any]) -> Row:
     response = data.get("response")
     if not isinstance(response, dict):
         return _without_response(custom_id, data.get("error"))
@@ -104,15 +116,14 @@ def _completion(custom_id: str, body: dict[str, Any]) -> Row:
     row = Row(
         custom_id,
         "invalid",
-        model=str(body.get("model")),
+        model=str(body.get("model"))[:_MOST_MODEL_CHARACTERS],
         sandbox=body.get("system_fingerprint") == SANDBOX_FINGERPRINT,
-        answered_at=created if isinstance(created, int) else None,
+        answered_at=created if type(created) is int and 0 <= created < _LATEST_TIME else None,
     )
     try:
-        usage = TokenUsage.from_body(body["usage"])
-    except (KeyError, TypeError, ValueError) as e:
-        return replace(row, error=f"usage: unreadable: {e!r}")
-    row = replace(row, usage=usage)
+        row = replace(row, usage=TokenUsage.from_body(body.get("usage")))
+    except ValueError as e:
+        return replace(row, error=str(e))
     try:
         score = Score.model_validate(_arguments(body))
     except InvalidAnswerError as e:
@@ -135,10 +146,10 @@ def _arguments(body: dict[str, Any]) -> dict[str, Any]:
         raise InvalidAnswerError("no choice with a message")
     if message.get("refusal"):
         raise InvalidAnswerError(f"refused: {str(message['refusal'])[:300]}")
-    if choice.get("finish_reason") in {"length", "content_filter"}:
-        raise InvalidAnswerError(f"finish_reason {choice['finish_reason']}")
-    calls = message.get("tool_calls") or []
-    functions = [call.get("function") for call in calls if isinstance(call, dict)]
+    if choice.get("finish_reason") not in _FINISHED:
+        raise InvalidAnswerError(f"finish_reason {choice.get('finish_reason')}")
+    calls = message.get("tool_calls")
+    functions = [call.get("function") for call in (calls if isinstance(calls, list) else []) if isinstance(call, dict)]
     named = [f for f in functions if isinstance(f, dict) and f.get("name") == FUNCTION_NAME]
     if len(named) != 1:
         raise InvalidAnswerError(f"{len(named)} calls of {FUNCTION_NAME} where one is expected")

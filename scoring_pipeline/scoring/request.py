@@ -29,6 +29,11 @@ def prompt_tokens(rubric: Rubric, profile_tokens: int, listing_tokens: int) -> i
     return rubric.tokens + profile_tokens + listing_tokens + 2 * MESSAGE_OVERHEAD + REPLY_OVERHEAD
 
 
+def prompt_bytes(profile: str, listing: str) -> int:
+    """Return the bytes that the texts of two views take in a line of a batch file."""
+    return sum(len(orjson.dumps(text)) - 2 for text in (profile, listing))
+
+
 def render_body(
     rubric: Rubric, profile: str, listing: str, *, model: str, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:

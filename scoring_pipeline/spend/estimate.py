@@ -38,13 +38,14 @@ def estimate_pending(
 
     Raises:
         UnknownPriceError: if a tier's model has no known price.
-        ConfigError: if a tier has no model in the batch lane.
+        ConfigError: if a tier is gone from the file or has no model in the batch lane.
     """
+    order = {name: level for level, name in enumerate(tiers.names())}
     where = {"status": "pending", "partition": partition}
     counts = store.group_count("requests", "tier", where)
     sums = store.group_sum("requests", "tier", ["prompt_tokens"], where)
     estimates = []
-    for tier in sorted(counts, key=tiers.names().index):
+    for tier in sorted(counts, key=lambda name: order.get(name, len(order))):
         model = tiers.batch_model(tier, settings)
         requests, prompt = counts[tier], sums[tier]["prompt_tokens"]
         each = measured_completion_tokens(store, model)

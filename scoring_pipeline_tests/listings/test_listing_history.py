@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from listings_kit import RECORDINGS, Row, greenhouse, needs_recordings, recorded_file, rows
 
-from scoring_pipeline.listings.history import Changes, History, fold, update_listings
+from scoring_pipeline.listings.folding import History, fold
+from scoring_pipeline.listings.history import Changes, update_listings
 from scoring_pipeline.listings.normalize import normalize_rows
 from scoring_pipeline.listings.store import record_day
 from scoring_pipeline.settings import Settings

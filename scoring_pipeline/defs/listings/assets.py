@@ -13,6 +13,7 @@ from scoring_pipeline.matching.profiles import load_profiles, record_profiles
 from scoring_pipeline.reporting.day import record_listing_counts
 from scoring_pipeline.resources import Pipeline
 from scoring_pipeline.settings import PROVIDERS
+from scoring_pipeline.storage.port import DocumentStore
 
 GROUP = "listings"
 MOST_QUARANTINED = 0.05
@@ -51,11 +52,23 @@ def _normalized_listings(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsD
     def normalized_listings(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
         store, day = pipeline.store(), context.partition_key
         rows = {name: stored_rows(store, day, name) for name in PROVIDERS if has_day(store, day, name)}
+        if not rows:
+            raise dg.Failure(f"nothing is stored for {day}: materialize raw_listings of it first", allow_retries=False)
+        if not store.exists("raw_snapshots", {"day": day, "complete": True}):
+            raise dg.Failure(
+                f"no board could be read on {day}: the check every_board_was_read of each raw_listings asset says why",
+                allow_retries=False,
+            )
         counted = normalize_day(store, pipeline.settings(), day, rows)
         record_listing_counts(store, day, counted.counts())
         return dg.MaterializeResult(metadata=_metadata(counted), check_results=[_quarantine_check(counted)])
 
     return normalized_listings
+
+
+def is_normalized(store: DocumentStore, day: str) -> bool:
+    """Whether `normalized_listings` was ever made for a day, be it without a single listing."""
+    return "listings" in (store.get("daily_reports", day) or {})
 
 
 def _metadata(counted: DayListings) -> dict[str, dg.MetadataValue | int | float]:

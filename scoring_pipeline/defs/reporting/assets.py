@@ -13,6 +13,8 @@ from scoring_pipeline.reporting.serving import export_row, publish_day, scored_i
 from scoring_pipeline.resources import Pipeline
 
 GROUP = "reporting"
+# What fits on a page without scrolling; the export has every column.
+SAMPLE_COLUMNS = ("profile_id", "overall_score", "title", "company", "places", "status", "model")
 
 
 def reporting_assets(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -48,7 +50,8 @@ def _scored_listings(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefin
         record_best(store, day, published.best.rows())
         items = store.group_count("work_items", "status", {"partition": day})
         left = {name: items.get(name, 0) for name in ("waiting", "dead", "deferred")}
-        sample = (export_row(scored) for scored in scored_items(store, day))
+        rows = (export_row(scored) for scored in scored_items(store, day))
+        sample = ({name: row[name] for name in SAMPLE_COLUMNS} for row in rows)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": items.get("scored", 0) + items.get("reused", 0),
@@ -113,7 +116,7 @@ def _metadata(figures: DayFigures) -> dict[str, dg.MetadataValue | int | float |
         **{f"items_{name}": count for name, count in figures.work.items()},
         "batches": figures.batches,
         "spend_usd": float(figures.spend.usd),
-        "usd_per_1000_scores": float(figures.spend.usd) * 1000 / scored if scored else 0.0,
+        "usd_per_1000_scores": round(float(figures.spend.usd) * 1000 / scored, 6) if scored else 0.0,
         "sandbox": figures.spend.sandbox,
         "spend_by_model": table(
             {"model": model, "requests": figures.spend.requests_by_model[model], "usd": float(amount)}

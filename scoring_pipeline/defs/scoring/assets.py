@@ -9,6 +9,7 @@ from scoring_pipeline.batches.days import begin_day
 from scoring_pipeline.batches.engine import Engine, GateClosedError, Submitted
 from scoring_pipeline.batches.gate import GateReport, check_gate
 from scoring_pipeline.batches.lease import LeaseHeldError
+from scoring_pipeline.defs.listings.assets import is_normalized
 from scoring_pipeline.defs.partitions import PARTITION_MEANING, Owner, table
 from scoring_pipeline.listings.model import Listing
 from scoring_pipeline.llm.errors import PermanentProviderError
@@ -54,6 +55,10 @@ def _work_set(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     )
     def work_set(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dg.MaterializeResult:
         engine, day = pipeline.engine(), context.partition_key
+        if not is_normalized(engine.store, day):
+            raise dg.Failure(
+                f"{day} is not normalized: materialize normalized_listings of it first", allow_retries=False
+            )
         now = engine.settings.clock.now()
 
         def chosen(listing: Listing) -> dict[str, object]:

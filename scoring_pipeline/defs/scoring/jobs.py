@@ -3,6 +3,9 @@
 What belongs here: the run that drains a day's terminal batches. What does not: collecting itself (`batches/`).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from scoring_pipeline.batches.lease import LeaseHeldError
@@ -37,12 +40,17 @@ def collect_batches(context: dg.OpExecutionContext, pipeline: Pipeline) -> None:
     )
 
 
-def collect_job(partitions: dg.DailyPartitionsDefinition) -> dg.JobDefinition:
-    """Return the job that collects one day."""
+def collect_job(partitions: dg.DailyPartitionsDefinition, resources: Mapping[str, Any]) -> dg.JobDefinition:
+    """Return the job that collects one day.
+
+    Its resources are bound here: a job that `Definitions` has to bind makes it copy the sensor as well, and warn of a
+    beta parameter that nobody set.
+    """
 
     @dg.job(
         name=COLLECT_JOB,
         partitions_def=partitions,
+        resource_defs=dict(resources),
         executor_def=dg.in_process_executor,
         description="Collects the day's terminal batches. Requested by the sensor; harmless to repeat.",
     )
