@@ -7,7 +7,9 @@ day is done. What does not: what is printed (`cli.py`), and the decision (`batch
 import fcntl
 import os
 import shutil
+import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from scoring_pipeline.batches.days import Action, DayFacts, decide
+from scoring_pipeline.batches.days import DayFacts, decide
 from scoring_pipeline.batches.engine import Engine
 from scoring_pipeline.batches.lease import Owner
 from scoring_pipeline.definitions import build_defs
@@ -27,6 +29,7 @@ from scoring_pipeline.settings import PROJECT, Settings
 
 _FIRST_PAUSE_SECONDS = 0.2
 _PAUSE_GROWTH = 1.5
+_STEP_SECONDS = 0.25
 
 
 class RunFailedError(Exception):
@@ -157,7 +160,17 @@ class Driver:
     def _execute(
         self, job: str, partition: str, tags: dict[str, str], selection: Sequence[dg.AssetKey] | None = None
     ) -> None:
-        result = self._defs.resolve_job_def(job).execute_in_process(
+        run_id = str(uuid.uuid4())
+        with self._steps_told(run_id, partition, job):
+            result = self._run(job, run_id, partition, tags, selection)
+        if not result.success:
+            raise RunFailedError(_reason(result, job, partition))
+
+    def _run(
+        self, job: str, run_id: str, partition: str, tags: dict[str, str], selection: Sequence[dg.AssetKey] | None
+    ) -> dg.ExecuteInProcessResult:
+        return self._defs.resolve_job_def(job).execute_in_process(
+            run_id=run_id,
             partition_key=partition,
             instance=self._instance,
             asset_selection=selection,
@@ -165,16 +178,30 @@ class Driver:
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
-        for event in result.all_events:
-            if event.is_step_success:
-                self._listener(Progress(partition, f"{job}: {event.step_key}"))
-        if not result.success:
-            raise RunFailedError(_reason(result, job, partition))
 
+    @contextmanager
+    def _steps_told(self, run_id: str, partition: str, job: str) -> Iterator[None]:
+        """Tell the listener of each step as it succeeds, from the run's own event log."""
+        done = threading.Event()
 
-def action_of(run: dg.DagsterRun) -> Action | str:
-    """Return which step of a day a run is."""
-    return run.tags.get(ACTION_TAG, "day")
+        def follow() -> None:
+            cursor: str | None = None
+            last = False
+            while not last:
+                last = done.wait(_STEP_SECONDS)
+                page = self._instance.get_records_for_run(run_id, cursor, of_type=dg.DagsterEventType.STEP_SUCCESS)
+                cursor = page.cursor
+                for record in page.records:
+                    event = record.event_log_entry.get_dagster_event()
+                    self._listener(Progress(partition, f"{job}: {event.step_key}"))
+
+        thread = threading.Thread(target=follow, name=f"progress-{run_id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
 
 def _reason(result: dg.ExecuteInProcessResult, job: str, partition: str) -> str:
