@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run dev test lint types check clean
+.PHONY: run dev test soak lint types check clean
 
 run: $(VENV)/.ready  ## one day against the sandbox, from job boards to stored scores
 	@$(BIN)/scoring-pipeline run --sandbox
@@ -12,7 +12,10 @@ dev: $(VENV)/.ready  ## the Dagster UI with daemon and sensor, on the same sandb
 	@$(BIN)/scoring-pipeline dev
 
 test: $(VENV)/.ready-dev  ## the tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -m "not soak"
+
+soak: $(VENV)/.ready-dev  ## the long ones: death at every write and call, real kills
+	@$(BIN)/python -m pytest -q -m soak
 
 lint: $(VENV)/.ready-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

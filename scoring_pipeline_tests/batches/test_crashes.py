@@ -32,7 +32,7 @@ from openai_kit import Running, serving, write_scenario
 from scoring_pipeline.batches.engine import Engine
 from scoring_pipeline.llm.errors import ProviderError
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 _MOMENTS = 400
 

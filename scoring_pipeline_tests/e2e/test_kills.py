@@ -15,7 +15,7 @@ from e2e_kit import Cli, at_once, bought_once, kill_sandbox, new_cli
 from scoring_pipeline.batches.model import LIVE, TERMINAL
 from scoring_pipeline.storage.port import DocumentStore, StoreError
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 _AT_PROVIDER = (*LIVE, *TERMINAL, "collected")
 
