@@ -1,17 +1,7 @@
 """One day run once for all tests that only read it."""
 
-from dataclasses import dataclass
-
 import pytest
-from e2e_kit import Cli, Done, new_cli
-
-
-@dataclass(frozen=True)
-class FirstDay:
-    """A command line on whose sandbox today was run once, with `--json`, and what that printed."""
-
-    cli: Cli
-    done: Done
+from e2e_kit import FirstDay, new_cli
 
 
 @pytest.fixture(scope="session")

@@ -279,3 +279,11 @@ def stub_endpoint(models: Sequence[str]) -> Iterator[Stub]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@dataclass(frozen=True)
+class FirstDay:
+    """A command line on whose sandbox today was run once, with `--json`, and what that printed."""
+
+    cli: Cli
+    done: Done

@@ -14,8 +14,18 @@ from typing import Any
 import orjson
 import pytest
 import yaml
-from conftest import FirstDay
-from e2e_kit import Cli, Done, at_once, bought_once, days_ago, new_cli, small_boards, stub_endpoint, write_yaml
+from e2e_kit import (
+    Cli,
+    Done,
+    FirstDay,
+    at_once,
+    bought_once,
+    days_ago,
+    new_cli,
+    small_boards,
+    stub_endpoint,
+    write_yaml,
+)
 
 from scoring_pipeline.sandbox.openai_options import SandboxOptions
 from scoring_pipeline.sandbox.process import SandboxHandle, ensure_running

@@ -14,8 +14,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from conftest import FirstDay
-from e2e_kit import PROFILES, Cli, Started, bought_once, days_ago, new_cli, small_boards
+from e2e_kit import PROFILES, Cli, FirstDay, Started, bought_once, days_ago, new_cli, small_boards
 
 from scoring_pipeline.sandbox.openai_options import SandboxOptions
 from scoring_pipeline.sandbox.process import SandboxHandle, ensure_running
